@@ -1,0 +1,49 @@
+# Two commands: `make study` runs the main job, `make test` checks everything.
+# Both prepare .venv from requirements.lock first; a second time that costs nothing.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+READY  := .venv/ready
+
+.PHONY: help setup study test lint types coverage docs-pictures lock clean
+
+help:
+	@echo "make study   set up, then run the notebook's whole study and write its report"
+	@echo "make test    set up, then run lint, types and all tests"
+	@echo "make setup   only prepare .venv"
+	@echo "make lock    renew requirements.lock from pyproject.toml"
+	@echo "make clean   remove .venv and caches (never runs or data)"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Sentilab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=..."; exit 1; }
+	@echo "== preparing .venv (once; a minute or two)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+study: $(READY)
+	$(BIN)/sentilab study homework --on-missing-data generated $(ARGS)
+
+test: $(READY) lint types
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(READY)
+	$(BIN)/mypy
+
+lock:
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet pyproject.toml -o requirements.lock
+	rm -rf .venv-lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist

@@ -1,0 +1,5 @@
+"""`python -m sentilab` is `sentilab`."""
+
+from sentilab.cli import main
+
+main()

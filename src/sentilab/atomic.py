@@ -1,0 +1,42 @@
+"""Files that are either whole or absent: written under a temporary name, then renamed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside ``path`` to write to; moves it into place on success.
+
+    The data reach the disk before the rename, so that a crash leaves the old file or the new one.
+    On failure the temporary file is removed and ``path`` is untouched. The temporary name ends
+    as ``path`` does, for writers that judge by the suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Puts ``content`` at ``path`` in one step."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Puts ``content`` at ``path`` in one step, as UTF-8."""
+    write_bytes(path, content.encode())
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a killed process left half-written in ``folder``, which must be ours alone."""
+    for stale in folder.glob(".*.partial.*"):
+        stale.unlink(missing_ok=True)

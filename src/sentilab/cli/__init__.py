@@ -1,0 +1,62 @@
+"""The command line: one short file a command, imported only when that command is called."""
+
+import importlib
+import sys
+
+import click
+
+from sentilab import __version__
+from sentilab.errors import SentilabError
+
+COMMANDS = {
+    "study": "Run a whole study and write its report.",
+    "train": "Train one model on a data set or on your own file.",
+    "summary": "Show a model's layers, parameter arithmetic and shapes.",
+    "models": "List the models.",
+    "data": "Load data and say what they are: sizes, labels, rejected rows, repeats.",
+    "report": "Write a study's report again from its run folders.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and loads one when it is called, so that --help is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sentilab.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sentilab")
+def cli() -> None:
+    """Train, compare and explain small text classifiers.
+
+    Start with `sentilab study homework`, or with `sentilab train --data reviews.csv`.
+    """
+
+
+def main() -> None:
+    """The entry point: errors that a user can mend are printed without a traceback."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SentilabError as error:
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,62 @@
+"""What a study would do, and how long it would take on this machine."""
+
+from rich.console import Console
+from rich.table import Table
+
+from sentilab.studies import Study
+from sentilab.training import RunFolder
+from sentilab.training.pace import Pace, measure
+
+
+def show(study: Study) -> None:
+    """Lists the trainings in order, with times measured on a few batches of each kind."""
+    console = Console()
+    table = Table("", "model", "batch", "epochs", "seed", "protocol", "time", "")
+    for number in (0, 2, 3, 4, 6):
+        table.columns[number].justify = "right"
+    epochs_of = {one.folder: one.settings.epochs for one in study.plan.trainings}
+    paces: dict[tuple[object, ...], Pace | None] = {}
+    total = 0.0
+    for number, one in enumerate(study.plan.trainings, start=1):
+        settings, folder = one.settings, RunFolder(one.folder)
+        ended = folder.read_json("result.json")
+        done = len(folder.history()) or (epochs_of[one.continues] if one.continues else 0)
+        note = f"continues after epoch {done}" if done else ""
+        if ended:
+            time, note = "", ended["status"]
+        else:
+            examples = study.preparation.examples(settings)
+            kind = (settings.model, str(settings.model_settings), settings.batch_size)
+            if kind not in paces:
+                with console.status(f"timing a few batches of {settings.model}, {settings.batch_size}"):
+                    paces[kind] = measure(settings, examples)
+            pace = paces[kind]
+            if pace is None:
+                time, note = "", "will be refused: it cannot train"
+            else:
+                epochs = settings.epochs - done
+                seconds = pace.start + epochs * pace.epoch(settings, examples) + pace.end(examples)
+                total += seconds
+                time = _minutes(seconds)
+                if settings.early_stopping:
+                    time, note = f"≤ {time}", (note + "; " if note else "") + "may stop early"
+        table.add_row(
+            str(number),
+            settings.model,
+            str(settings.batch_size),
+            str(settings.epochs),
+            str(settings.seed),
+            settings.protocol,
+            time,
+            note,
+        )
+    console.print(table)
+    console.print(
+        f"{len(study.unfinished())} of {len(study.plan.trainings)} trainings to do, "
+        f"{len(study.plan.runs)} runs in the report; at most about {_minutes(total)}.",
+        highlight=False,
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,119 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sentilab.data import Dataset
+from sentilab.errors import SettingsError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_options(command: Command) -> Command:
+    """How a user's own file is to be read."""
+    for option in reversed(
+        (
+            click.option("--text-column", help="The column that holds the texts (default: guessed)."),
+            click.option("--label-column", help="The column of labels (default: guessed)."),
+            click.option("--separator", help="What separates fields (default: by the file's name)."),
+            click.option(
+                "--max-rejected",
+                type=click.FloatRange(0, 1),
+                default=0.05,
+                show_default=True,
+                help="The share of bad rows from which on the file is refused.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+models_from = click.option(
+    "--models-from",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A Python file that registers models of your own.",
+)
+
+runs_folder = click.option(
+    "--runs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="The folder under which results are kept.",
+)
+
+
+model_setting = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the model's own, as in units=32.",
+)
+
+
+def model_settings(given: tuple[str, ...]) -> dict[str, Any]:
+    """("units=32",) as {"units": 32}; values are read as TOML would, else as plain text."""
+    import tomllib
+
+    settings: dict[str, Any] = {}
+    for text in given:
+        key, separator, value = text.partition("=")
+        if not separator or not key.strip():
+            raise SettingsError(f'--set "{text}": it must have the form KEY=VALUE, as in units=32.')
+        try:
+            settings[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[key.strip()] = value
+    return settings
+
+
+def load_models(files: tuple[Path, ...]) -> None:
+    from sentilab import models
+
+    for file in files:
+        models.load_models_from(file)
+
+
+def load_data(
+    source: str, where: str | None, rejected_folder: Path | None = None, **reading: Any
+) -> Dataset:
+    """The data that a command means: ``where``, if given, names a source, a file, or IMDB's home.
+
+    Download progress and what the loader noticed are said aloud.
+    """
+    from rich.console import Console
+
+    from sentilab import data
+    from sentilab.cli.screen import download_progress
+
+    console = Console(stderr=True)
+    if where in ("imdb", "generated"):
+        source, where = where, None
+    elif where is not None and not data.is_imdb(Path(where)):
+        source, where = where, None
+    with download_progress(console) as progress:
+        dataset = data.load(
+            source,
+            data=Path(where) if where else None,
+            rejected_folder=rejected_folder,
+            progress=progress,
+            **reading,
+        )
+    console.print(f"Data: {dataset.name}, {len(dataset):,} texts, from {dataset.origin}")
+    if dataset.rejected.count:
+        share = dataset.rejected
+        console.print(
+            f"[yellow]{share.count:,} of {share.total:,} rows were set aside[/yellow]; "
+            f"each is listed with its line number and reason in {share.path}",
+            soft_wrap=True,
+        )
+    for notice in dataset.notices:
+        style = "bold red" if dataset.is_generated else "yellow"
+        console.print(notice, style=style, soft_wrap=True, highlight=False)
+    return dataset

@@ -1,0 +1,75 @@
+"""sentilab study"""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from sentilab.cli import options
+
+
+@click.command(name="study")
+@click.argument("study")
+@click.option("--data", "where", help="Where the data lie, or another source: a path, imdb, generated.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["notebook", "holdout", "both"]),
+    help="Judge on the test split as the notebook did, on a part of the training data, or both.",
+)
+@click.option("--seeds", type=click.IntRange(1), help="How many seeds, from the study's first on.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only the runs of this name; * matches.")
+@click.option("--dry-run", is_flag=True, help="List the runs and the time they need; train nothing.")
+@click.option(
+    "--on-missing-data",
+    type=click.Choice(["stop", "generated"]),
+    default="stop",
+    show_default=True,
+    help="What to do where the data are neither found nor fetched.",
+)
+@options.runs_folder
+@options.models_from
+@options.data_options
+def command(
+    study: str,
+    where: str | None,
+    protocol: str | None,
+    seeds: int | None,
+    only: tuple[str, ...],
+    dry_run: bool,
+    on_missing_data: str,
+    runs: Path,
+    models_from: tuple[Path, ...],
+    **reading: object,
+) -> None:
+    """Run STUDY, a packaged study (homework) or a TOML file, and write its report.
+
+    What was trained before is not trained again, and an interrupted run goes on where it was.
+    """
+    from sentilab import studies, workbench
+    from sentilab.cli import carrying_out
+    from sentilab.errors import DataNotFound
+
+    options.load_models(models_from)
+    spec = studies.read(study)
+    try:
+        dataset = options.load_data(spec.source, where, runs, **reading)
+    except DataNotFound as error:
+        if on_missing_data == "stop":
+            raise
+        click.echo(f"{error}\n\n{carrying_out.NOT_IMDB}\nGoing on with the generated corpus.", err=True)
+        dataset = options.load_data("generated", None)
+    prepared = workbench.prepare_study(
+        spec,
+        dataset,
+        runs,
+        protocols=studies.protocols(protocol) if protocol else None,
+        seeds=seeds,
+        only=only,
+    )
+    if dry_run:
+        from sentilab.cli.dry_run import show
+
+        show(prepared)
+        return
+    carrying_out.carry_out(prepared, again=shlex.join(["sentilab", *sys.argv[1:]]))

@@ -1,0 +1,304 @@
+"""A study file: TOML, validated whole before anything runs.
+
+    name = "batch-sizes"
+    title = "Does the batch size matter?"
+    seeds = [1, 2, 3]
+
+    [data]
+    source = "imdb"                # or "generated", or a file beside this one
+    words = 20_000
+    length = 200
+
+    [protocol]
+    name = "holdout"               # or "notebook", or "both"
+    validation_fraction = 0.2
+
+    [defaults]                     # any setting of a run
+    epochs = 2
+
+    [[run]]
+    name = "batch-{batch_size}"    # a list makes a grid; the name tells its points apart
+    model = "mlp"
+    batch_size = [16, 32, 64]
+
+    [[question]]
+    kind = "compare"
+    title = "Batch size"
+    asks = "How does the accuracy change with the batch size?"
+    runs = ["batch-16", "batch-32", "batch-64"]
+    axis = "batch_size"
+"""
+
+import difflib
+import itertools
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+from sentilab import models
+from sentilab.errors import SettingsError
+from sentilab.studies.records import Question, QuestionKind, Recorded
+from sentilab.training import DEFAULT_SEED, EarlyStopping, Protocol, RunSettings
+
+# What a [[run]] may set itself; the rest of RunSettings belongs to [data], [protocol] and seeds.
+OF_A_RUN = ("model", "model_settings", "batch_size", "epochs", "learning_rate", "early_stopping")
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run as the study file names it; protocol and seed are filled in by the plan."""
+
+    name: str
+    title: str
+    settings: RunSettings
+    recorded: Recorded | None = None
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """A validated study. ``source`` is a data name or a path relative to the study file."""
+
+    name: str
+    title: str
+    description: str
+    source: str
+    protocols: tuple[Protocol, ...]
+    seeds: tuple[int, ...]
+    runs: tuple[PlannedRun, ...]
+    questions: tuple[Question, ...]
+    path: Path
+
+
+def packaged() -> dict[str, Path]:
+    """The studies that come with Sentilab, by name."""
+    folder = Path(str(resources.files("sentilab.studies")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def read(name_or_path: str) -> StudySpec:
+    """The packaged study of that name, or the study file at that path.
+
+    Raises SettingsError naming the file, the key and what would be right.
+    """
+    path = packaged().get(name_or_path, Path(name_or_path))
+    if not path.is_file():
+        known = ", ".join(packaged())
+        raise SettingsError(
+            f'There is no study "{name_or_path}": it is neither a packaged study ({known}) nor a file.'
+        )
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name}: not valid TOML: {error}.") from error
+    return _study(_Table(document, path.name, ""), path)
+
+
+@dataclass
+class _Table:
+    """One table of the file, read key by key so that every complaint can say where."""
+
+    content: Mapping[str, Any]
+    file: str
+    where: str
+
+    def allow(self, keys: Iterable[str]) -> None:
+        keys = tuple(keys)
+        for key in self.content:
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, n=1)
+                hint = f'did you mean "{near[0]}"?' if near else "allowed are " + ", ".join(keys)
+                raise self.error(key, f"unknown key; {hint}")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.content.get(key, default)
+        if value is None:
+            raise self.error(key, "is missing; it must be a text")
+        if not isinstance(value, str):
+            raise self.error(key, f"is {value!r}; it must be a text in quotes")
+        return value
+
+    def list_of(self, kind: type, key: str, default: list[Any]) -> list[Any]:
+        value = self.content.get(key, default)
+        noun = {int: "whole numbers", str: "texts"}[kind]
+        right = isinstance(value, list) and all(
+            isinstance(one, kind) and not isinstance(one, bool) for one in value
+        )
+        if not right:
+            raise self.error(key, f"is {value!r}; it must be a list of {noun}")
+        return list(value)
+
+    def table(self, key: str) -> "_Table":
+        value = self.content.get(key, {})
+        if not isinstance(value, dict):
+            raise self.error(key, f"is {value!r}; it must be a table, [{key}]")
+        return _Table(value, self.file, self.path_of(key))
+
+    def tables(self, key: str) -> list["_Table"]:
+        value = self.content.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise self.error(key, f"must be a list of tables, each opened by [[{key}]]")
+        return [
+            _Table(one, self.file, f"{key}[{number}]") for number, one in enumerate(value, start=1)
+        ]
+
+    def path_of(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
+
+    def error(self, key: str, complaint: str) -> SettingsError:
+        return SettingsError(f"{self.file}, {self.path_of(key)}: {complaint}.")
+
+
+def _study(top: _Table, path: Path) -> StudySpec:
+    top.allow(
+        ("name", "title", "description", "seeds", "models_from", "data", "protocol", "defaults")
+        + ("run", "question")
+    )
+    for file in top.list_of(str, "models_from", []):
+        models.load_models_from(path.parent / file)
+
+    data = top.table("data")
+    data.allow(("source", "words", "length"))
+    protocol = top.table("protocol")
+    protocol.allow(("name", "validation_fraction", "split_seed"))
+    shared = {
+        key: table.content[key]
+        for table, keys in ((data, ("words", "length")), (protocol, ("validation_fraction", "split_seed")))
+        for key in keys
+        if key in table.content
+    }
+    defaults = top.table("defaults")
+    defaults.allow(OF_A_RUN)
+
+    planned = [
+        one for run in top.tables("run") for one in _grid(run, defaults.content, shared, path.stem)
+    ]
+    if not planned:
+        raise top.error("run", "the study has no runs; add at least one [[run]] with a model")
+    by_name = {one.name: one for one in planned}
+    if len(by_name) < len(planned):
+        repeated = next(one.name for one in planned if by_name[one.name] is not one)
+        raise top.error(
+            "run", f'two runs are named "{repeated}"; a grid\'s name needs its settings in braces'
+        )
+    seeds = top.list_of(int, "seeds", [DEFAULT_SEED])
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise top.error("seeds", "must be one or more different whole numbers from 0 up")
+    source = data.text("source", "imdb")
+    return StudySpec(
+        name=top.text("name", path.stem),
+        title=top.text("title", path.stem),
+        description=top.text("description", "").strip(),
+        source=source if source in ("imdb", "generated") else str(path.parent / source),
+        protocols=protocols(protocol.text("name", "holdout"), protocol.error),
+        seeds=tuple(seeds),
+        runs=tuple(planned),
+        questions=tuple(_question(one, by_name) for one in top.tables("question")),
+        path=path,
+    )
+
+
+def protocols(name: str, error: Any = None) -> tuple[Protocol, ...]:
+    """ "notebook", "holdout" or "both" as a tuple; raises SettingsError for another word."""
+    choices: dict[str, tuple[Protocol, ...]] = {
+        "notebook": ("notebook",),
+        "holdout": ("holdout",),
+        "both": ("notebook", "holdout"),
+    }
+    if name not in choices:
+        complaint = f'is "{name}"; it must be "notebook", "holdout" or "both"'
+        raise error("name", complaint) if error else SettingsError(f"protocol {complaint}.")
+    return choices[name]
+
+
+def _grid(
+    table: _Table, defaults: Mapping[str, Any], shared: Mapping[str, Any], stem: str
+) -> Iterable[PlannedRun]:
+    """Every point of the grid that one [[run]] spans: each list is an axis."""
+    table.allow(("name", "title", "recorded", *OF_A_RUN))
+    wanted = {**defaults, **{k: v for k, v in table.content.items() if k in OF_A_RUN}}
+    of_model = wanted.pop("model_settings", {})
+    if not isinstance(of_model, dict):
+        raise table.error("model_settings", f"is {of_model!r}; it must be a table of settings")
+    axes = {**wanted, **{("model_settings", key): value for key, value in of_model.items()}}
+    spread = [value if isinstance(value, list) else [value] for value in axes.values()]
+    for key, values in zip(axes, spread, strict=True):
+        if not values:
+            raise table.error(str(key), "is an empty list; give at least one value")
+    recorded = _recorded(table.table("recorded")) if "recorded" in table.content else None
+    for point in itertools.product(*spread):
+        chosen = dict(zip(axes, point, strict=True))
+        settings = {key: value for key, value in chosen.items() if isinstance(key, str)}
+        settings["model_settings"] = {k[1]: v for k, v in chosen.items() if isinstance(k, tuple)}
+        words = {**settings, **settings["model_settings"]}
+        name = _fill(table, "name", "-".join(str(v) for v in point if not isinstance(v, dict)), words)
+        yield PlannedRun(
+            name=name,
+            title=_fill(table, "title", name, words),
+            settings=_settings(table, settings, shared),
+            recorded=recorded,
+        )
+
+
+def _settings(table: _Table, wanted: Mapping[str, Any], shared: Mapping[str, Any]) -> RunSettings:
+    stopping = wanted.get("early_stopping")
+    if stopping is not None:
+        if not isinstance(stopping, dict):
+            raise table.error(
+                "early_stopping",
+                f'is {stopping!r}; it must be a table, as in {{ monitor = "val_accuracy", patience = 3 }}',
+            )
+        _Table(stopping, table.file, table.path_of("early_stopping")).allow(
+            one.name for one in fields(EarlyStopping)
+        )
+    if "model" not in wanted:
+        raise table.error("model", f"is missing; known are {', '.join(models.names())}")
+    try:
+        models.check_settings(wanted["model"], wanted["model_settings"])
+        return RunSettings.from_dict({**shared, **wanted})
+    except SettingsError as error:
+        raise SettingsError(f"{table.file}, {table.where}: {error}") from error
+
+
+def _fill(table: _Table, key: str, default: str, words: Mapping[str, Any]) -> str:
+    template = table.text(key, default)
+    try:
+        return template.format_map(words)
+    except (KeyError, ValueError, IndexError, AttributeError) as error:
+        raise table.error(
+            key, f'"{template}" cannot be filled in ({error}); in braces may stand {", ".join(words)}'
+        ) from error
+
+
+def _recorded(table: _Table) -> Recorded:
+    table.allow(one.name for one in fields(Recorded))
+    for key in ("accuracy", "best_accuracy"):
+        value = table.content.get(key, 0.0)
+        if not isinstance(value, float) or not 0 <= value <= 1:
+            raise table.error(key, f"is {value!r}; it must be a number between 0.0 and 1.0")
+    return Recorded(**table.content)
+
+
+def _question(table: _Table, runs: Mapping[str, PlannedRun]) -> Question:
+    table.allow(one.name for one in fields(Question))
+    kind = table.text("kind")
+    if kind not in get_args(QuestionKind):
+        raise table.error("kind", f'is "{kind}"; it must be one of {", ".join(get_args(QuestionKind))}')
+    named = table.list_of(str, "runs", [])
+    baseline = table.text("baseline", "") or None
+    for name in [*named, *([baseline] if baseline else [])]:
+        if name not in runs:
+            near = difflib.get_close_matches(name, runs, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else f"; runs are {', '.join(runs)}"
+            raise table.error("runs", f'there is no run "{name}"{hint}')
+    return Question(
+        kind=kind,  # type: ignore[arg-type]  # just checked against QuestionKind
+        title=table.text("title"),
+        asks=table.text("asks"),
+        runs=tuple(named),
+        axis=table.text("axis", "") or None,
+        baseline=baseline,
+        notebook_says=table.text("notebook_says", ""),
+    )

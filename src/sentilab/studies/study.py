@@ -1,0 +1,231 @@
+"""A study from plan to results: trains what is missing, and says what is known."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sentilab import atomic
+from sentilab.errors import ModelCannotTrain, SentilabError
+from sentilab.studies.plan import Named, Plan, Training, plan
+from sentilab.studies.records import Question, Recorded, StudyResults
+from sentilab.studies.spec import StudySpec
+from sentilab.studies.store import read_run, write_index
+from sentilab.text import portrait
+from sentilab.training import (
+    Listener,
+    Preparation,
+    Protocol,
+    RunFolder,
+    RunSettings,
+    TrainingDiverged,
+    train,
+)
+from sentilab.training.environment import environment
+
+FACTS = "study.json"
+
+Announce = Callable[[Training, int, int], Listener]
+"""Called before a training with its number (from 1) and how many there are."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A planned study over prepared data; ``folder`` holds its run folders and report."""
+
+    spec: StudySpec
+    plan: Plan
+    preparation: Preparation
+    folder: Path
+
+    @classmethod
+    def prepare(
+        cls,
+        spec: StudySpec,
+        preparation: Preparation,
+        folder: Path,
+        *,
+        protocols: Sequence[Protocol] | None = None,
+        seeds: Sequence[int] | None = None,
+        only: Sequence[str] = (),
+    ) -> "Study":
+        """Plans the study and writes study.json, from which ``read_results`` works without data."""
+        planned = plan(
+            spec,
+            folder,
+            preparation.dataset.fingerprint,
+            protocols=protocols,
+            seeds=seeds,
+            only=only,
+        )
+        study = cls(spec, planned, preparation, folder)
+        atomic.write_text(folder / FACTS, json.dumps(study._facts(), indent=1, ensure_ascii=False))
+        return study
+
+    def unfinished(self) -> tuple[Training, ...]:
+        """The trainings that have not ended yet, one way or another."""
+        return tuple(one for one in self.plan.trainings if not _ended(one.folder))
+
+    def carry_out(
+        self, announce: Announce, after_each: Callable[[StudyResults], None]
+    ) -> StudyResults:
+        """Does what is left to do; ``after_each`` hears the results after every training.
+
+        A model that cannot train or a run that diverges is recorded and does not stop the others.
+        Raises SentilabError if another process is at work on the same folder.
+        """
+        with _alone(self.folder):
+            atomic.sweep(self.folder)
+            missing = self.unfinished()
+            for number, training in enumerate(missing, start=1):
+                listener = announce(training, number, len(missing))
+                donor = training.continues
+                try:
+                    train(
+                        training.settings,
+                        self.preparation.examples(training.settings),
+                        training.folder,
+                        listener=listener,
+                        continue_from=RunFolder(donor).state if donor else None,
+                        keep_state=training.keep_state,
+                    )
+                except (ModelCannotTrain, TrainingDiverged):
+                    pass  # train() has written the reason to the run folder, and the report shows it
+                self._drop_spent_states()
+                after_each(read_results(self.folder))
+            self._drop_spent_states()
+            return read_results(self.folder)
+
+    def _drop_spent_states(self) -> None:
+        needed = {one.continues for one in self.unfinished()}
+        for one in self.plan.trainings:
+            if _ended(one.folder) and one.folder not in needed:
+                RunFolder(one.folder).state.unlink(missing_ok=True)
+
+    def _facts(self) -> dict[str, Any]:
+        dataset, runs = self.preparation.dataset, self.plan.runs
+        protocols = list(dict.fromkeys(one.settings.protocol for one in runs))
+        by_protocol = {
+            name: next(one.settings for one in runs if one.settings.protocol == name)
+            for name in protocols
+        }
+        first = runs[0].settings
+        rows = self.preparation.partition(first)
+        examples = self.preparation.examples(first)
+        return {
+            "name": self.spec.name,
+            "title": self.spec.title,
+            "description": self.spec.description,
+            "questions": [
+                asdict(one) for one in self.spec.questions if _answerable(one, self.plan)
+            ],
+            "protocols": protocols,
+            "seeds": list(dict.fromkeys(one.settings.seed for one in runs)),
+            "runs": [
+                {
+                    "name": one.name,
+                    "title": one.title,
+                    "settings": one.settings.to_dict(),
+                    "recorded": asdict(one.recorded) if one.recorded else None,
+                    "folder": one.folder.name,
+                }
+                for one in runs
+            ],
+            "data": {
+                "name": dataset.name,
+                "origin": dataset.origin,
+                "fingerprint": dataset.fingerprint,
+                "label_names": list(dataset.label_names),
+                "is_generated": dataset.is_generated,
+                "notices": list(dataset.notices),
+                "rejected": dataset.rejected.count,
+                "duplicates": {
+                    name: self.preparation.partition(settings).duplicates
+                    for name, settings in by_protocol.items()
+                },
+                "portrait": portrait(
+                    dataset, self.preparation.tokens, examples.vocabulary, rows.train, rows.test
+                ).to_json(),
+            },
+            "environment": environment(),
+        }
+
+
+def read_results(folder: Path) -> StudyResults:
+    """What a study's folder tells, finished or not.
+
+    Raises SentilabError if it is no study's folder.
+    """
+    path = folder / FACTS
+    if not path.exists():
+        raise SentilabError(f"{folder}: no study here ({FACTS} is missing).")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(
+            read_run(
+                Named(
+                    name=one["name"],
+                    title=one["title"],
+                    settings=RunSettings.from_dict(one["settings"]),
+                    recorded=Recorded(**one["recorded"]) if one["recorded"] else None,
+                    folder=folder / Path(one["folder"]).name,
+                )
+            )
+            for one in facts["runs"]
+        )
+        data = facts["data"]
+        results = StudyResults(
+            name=facts["name"],
+            title=facts["title"],
+            description=facts["description"],
+            questions=tuple(
+                Question(**{**one, "runs": tuple(one["runs"])}) for one in facts["questions"]
+            ),
+            runs=runs,
+            protocols=tuple(facts["protocols"]),
+            seeds=tuple(facts["seeds"]),
+            portrait=data["portrait"],
+            data_name=data["name"],
+            data_origin=data["origin"],
+            label_names=tuple(data["label_names"]),
+            is_generated=data["is_generated"],
+            notices=tuple(data["notices"]),
+            duplicates=data["duplicates"],
+            environment=facts["environment"],
+            finished=all(_ended(one.folder) for one in runs),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise SentilabError(f"{path}: not a study's facts ({error!r}).") from error
+    write_index(runs, folder / "runs.csv")
+    return results
+
+
+def _ended(folder: Path) -> bool:
+    return (folder / "result.json").exists()
+
+
+def _answerable(question: Question, planned: Plan) -> bool:
+    """Whether any of its runs is in the plan; questions about the data always are."""
+    names = {one.name.partition("@")[0] for one in planned.runs}
+    return not question.runs or bool(names & {*question.runs, question.baseline})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock: two commands at the same study would train everything twice."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; the files stay whole there all the same
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SentilabError(
+                f"{folder}: another sentilab is at work on this study.\n"
+                "  Wait for it, or choose another folder with --runs."
+            ) from error
+        yield

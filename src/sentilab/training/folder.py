@@ -1,0 +1,164 @@
+"""The run folder: plain files that other tools can read, each written in one step.
+
+    config.toml           the settings
+    metrics.jsonl         one line an epoch
+    timings.jsonl         seconds an epoch; apart, so that metrics.jsonl repeats byte for byte
+    environment.json      versions, CPU, which LSTM path ran
+    anatomy.json          layers, shapes, parameter arithmetic
+    vocabulary.json       words and encoding settings
+    weights.safetensors   the kept weights
+    model.keras           the same, as Keras loads it
+    predictions.parquet   id, label, probability for each test text (and each class)
+    result.json           how it ended; written last, so that its presence means "finished"
+    state.safetensors     all that resuming needs; removed once no run can continue from it
+"""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from sentilab import atomic
+from sentilab.errors import SentilabError
+from sentilab.training.settings import RunSettings
+from sentilab.training.stopping import EpochMetrics
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A finished run's answers on the test texts, in the data's order.
+
+    ``ids`` and ``labels`` have shape (texts,); ``probabilities`` has shape (texts, classes).
+    """
+
+    ids: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Shape (texts,): where the likeliest label is the right one; a tie goes to the lower.
+
+        Two-label models give p(second label); Keras's accuracy asks whether it exceeds 0.5, and
+        so does this.
+        """
+        answers = np.argmax(self.probabilities, axis=1)
+        return np.asarray(answers == self.labels)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Reads and writes the files of one run."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.keras"
+
+    def write_config(self, settings: RunSettings, data: dict[str, Any]) -> None:
+        """The settings under [run], the data's name and fingerprint under [data]."""
+        document = {"data": data, "run": settings.to_dict()}
+        atomic.write_text(self.path / "config.toml", tomli_w.dumps(document))
+
+    def settings(self) -> RunSettings:
+        """Raises SentilabError if there is no readable configuration."""
+        path = self.path / "config.toml"
+        try:
+            return RunSettings.from_dict(tomllib.loads(path.read_text())["run"])
+        except (OSError, KeyError, ValueError) as error:
+            raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
+
+    def write_json(self, name: str, content: object) -> None:
+        atomic.write_text(
+            self.path / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        )
+
+    def read_json(self, name: str) -> Any:
+        """The file's content, or None where it does not exist yet."""
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise SentilabError(f"{path}: not valid JSON ({error}); remove the run folder.") from error
+
+    def write_curve(self, history: Sequence[EpochMetrics], seconds: Sequence[float]) -> None:
+        metrics = (json.dumps(asdict(one)) for one in history)
+        timings = (
+            json.dumps({"epoch": number, "seconds": round(took, 3)})
+            for number, took in enumerate(seconds, start=1)
+        )
+        atomic.write_text(self.path / "metrics.jsonl", "".join(f"{line}\n" for line in metrics))
+        atomic.write_text(self.path / "timings.jsonl", "".join(f"{line}\n" for line in timings))
+
+    def history(self) -> tuple[EpochMetrics, ...]:
+        return tuple(EpochMetrics(**line) for line in self._lines("metrics.jsonl"))
+
+    def seconds(self) -> tuple[float, ...]:
+        return tuple(float(line["seconds"]) for line in self._lines("timings.jsonl"))
+
+    def write_predictions(
+        self, predictions: Predictions, label_names: Sequence[str]
+    ) -> None:
+        """Columns: id, label (name), probability (of the last label, or one column a label)."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        names = np.asarray(label_names)
+        columns: dict[str, Any] = {
+            "id": pa.array(predictions.ids.tolist(), pa.string()),
+            "label": pa.array(names[predictions.labels].tolist(), pa.string()),
+        }
+        if len(label_names) == 2:
+            columns["probability"] = pa.array(predictions.probabilities[:, 1])
+        else:
+            for number, name in enumerate(label_names):
+                columns[f"probability_{name}"] = pa.array(predictions.probabilities[:, number])
+        table = pa.table(columns, metadata={"labels": json.dumps(list(label_names))})
+        with atomic.replacing(self.path / "predictions.parquet") as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    def predictions(self) -> Predictions:
+        """Raises SentilabError if the run has not finished."""
+        import pyarrow.parquet as pq
+
+        path = self.path / "predictions.parquet"
+        if not path.exists():
+            raise SentilabError(f"{path}: no predictions yet; the run has not finished.")
+        table = pq.read_table(path)
+        label_names = json.loads(table.schema.metadata[b"labels"])
+        number_of = {name: number for number, name in enumerate(label_names)}
+        if len(label_names) == 2:
+            second = table["probability"].to_numpy()
+            probabilities = np.stack([1 - second, second], axis=1)
+        else:
+            probabilities = np.stack(
+                [table[f"probability_{name}"].to_numpy() for name in label_names], axis=1
+            )
+        return Predictions(
+            ids=np.asarray(table["id"].to_pylist()),
+            labels=np.asarray([number_of[name] for name in table["label"].to_pylist()]),
+            probabilities=probabilities,
+        )
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        path = self.path / name
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text().splitlines()]

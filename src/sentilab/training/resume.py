@@ -1,0 +1,81 @@
+"""All that an interrupted run needs to go on as if nothing had happened, in one file.
+
+The file is replaced in one step after each epoch and is the only truth about a run's progress;
+metrics.jsonl is rewritten from it. What it does not hold is derived: batch order from (seed,
+epoch), early stopping from the recorded curve.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentilab import atomic
+from sentilab.errors import SentilabError
+from sentilab.training.stopping import EpochMetrics
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass
+class State:
+    """Progress after ``len(history)`` epochs.
+
+    ``variables`` are the model's and the optimizer's, seed generators included; ``best`` are the
+    model's weights at the best epoch, held only where the run is to end with those.
+    """
+
+    variables: Arrays = field(default_factory=dict)
+    best: Arrays = field(default_factory=dict)
+    history: list[EpochMetrics] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def save(state: State, path: Path) -> None:
+    """Writes ``state`` so that ``path`` holds the old state or the new one, never a mixture."""
+    from safetensors.numpy import save as to_bytes
+
+    progress = {"history": [asdict(one) for one in state.history], "seconds": state.seconds}
+    content = to_bytes(
+        {
+            **{f"variables/{name}": array for name, array in state.variables.items()},
+            **{f"best/{name}": array for name, array in state.best.items()},
+        },
+        metadata={"progress": json.dumps(progress)},
+    )
+    atomic.write_bytes(path, content)
+
+
+def load(path: Path) -> State:
+    """The state at ``path``.
+
+    Raises SentilabError if the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            progress = json.loads(file.metadata()["progress"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise SentilabError(
+            f"{path}: the saved state is damaged ({error}).\n"
+            "  Remove its folder to train this run from the start."
+        ) from error
+    return State(
+        variables=_under("variables/", arrays),
+        best=_under("best/", arrays),
+        history=[EpochMetrics(**one) for one in progress["history"]],
+        seconds=progress["seconds"],
+    )
+
+
+def _under(prefix: str, arrays: Mapping[str, NDArray[np.generic]]) -> Arrays:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

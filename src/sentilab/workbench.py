@@ -1,0 +1,96 @@
+"""The command line's main jobs as functions: data and settings in, results out, files on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sentilab import models, report, studies
+from sentilab.data import Dataset, load
+from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
+from sentilab.text import cache_folder
+from sentilab.training import Preparation, Protocol, RunFolder, RunSettings, Silence
+
+
+def run_study(
+    study: str,
+    *,
+    data: Dataset | None = None,
+    protocol: str | None = None,
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+    runs: Path | str = "runs",
+) -> StudyResults:
+    """Runs a packaged study or a study file, writes its report, and returns what came out.
+
+    ``data`` replaces the study's own; ``protocol`` is "notebook", "holdout" or "both"; ``seeds``
+    says how many, counted from the study's first; ``only`` names runs (globs). What was trained
+    before is not trained again.
+
+    Raises SentilabError for a study file that is not valid or data that cannot be used.
+    """
+    spec = studies.read(study)
+    prepared = prepare_study(
+        spec,
+        data or load(spec.source),
+        Path(runs),
+        protocols=studies.protocols(protocol) if protocol else None,
+        seeds=seeds,
+        only=only,
+    )
+    results = prepared.carry_out(lambda *_: Silence(), lambda _: None)
+    report.write(results, prepared.folder)
+    return results
+
+
+def train(settings: RunSettings, *, data: Dataset, runs: Path | str = "runs") -> RunFolder:
+    """Trains one model on ``data``, writes its run folder and report, and returns the folder.
+
+    Raises SentilabError, with the reason, if the model cannot be trained.
+    """
+    prepared = prepare_study(single_run(settings, data), data, Path(runs))
+    results = prepared.carry_out(lambda *_: Silence(), lambda _: None)
+    report.write(results, prepared.folder)
+    only = results.runs[0]
+    if only.status == "refused":
+        raise models.ModelCannotTrain(only.reason)
+    return RunFolder(only.folder)
+
+
+def prepare_study(
+    spec: StudySpec,
+    dataset: Dataset,
+    runs: Path,
+    *,
+    protocols: Sequence[Protocol] | None = None,
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+) -> Study:
+    """The study planned over ``dataset``, in a folder of its own under ``runs``."""
+    first = spec.seeds[0]
+    return Study.prepare(
+        spec,
+        Preparation(dataset, cache_folder()),
+        runs / (f"{spec.name}-generated" if dataset.is_generated else spec.name),
+        protocols=protocols,
+        seeds=range(first, first + seeds) if seeds else None,
+        only=only,
+    )
+
+
+def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:
+    """A study of one run, named so that other settings or data get another folder."""
+    models.check_settings(settings.model, settings.model_settings)
+    name = settings.model
+    return StudySpec(
+        name=f"{dataset.name}-{name}-{settings.fingerprint(dataset.fingerprint)[:6]}",
+        title=f"{name} on {dataset.name}",
+        description=models.describe(name).summary,
+        source=dataset.name,
+        protocols=(settings.protocol,),
+        seeds=(settings.seed,),
+        runs=(PlannedRun(name, name, settings),),
+        questions=(
+            Question("data", "The data", "How are the training data represented?"),
+            Question("summary", "The model", "What is it made of, and how well does it do?", (name,)),
+        ),
+        path=Path(),
+    )

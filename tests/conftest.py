@@ -1,0 +1,67 @@
+"""What every test shares: a small corpus, and a home that is not the user's."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sentilab.data import Dataset
+from sentilab.data.generated import generate
+from sentilab.training import Preparation, RunSettings
+
+SMALL = {"embedding": 8, "units": 8}
+
+
+@pytest.fixture(autouse=True)
+def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches and downloads of a test never meet those of the user or of another test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Dataset:
+    """A few hundred generated sentences."""
+    return generate(train=240, test=120)
+
+
+@pytest.fixture(scope="session")
+def preparation(corpus: Dataset) -> Preparation:
+    return Preparation(corpus)
+
+
+@pytest.fixture
+def small_settings() -> Callable[..., RunSettings]:
+    """Run settings that train in a second or two."""
+
+    def make(model: str = "mlp", **changes: object) -> RunSettings:
+        plain: dict[str, object] = {
+            "model": model,
+            "model_settings": SMALL,
+            "words": 300,
+            "length": 12,
+            "protocol": "notebook",
+        }
+        return RunSettings.from_dict(plain | changes)
+
+    return make
+
+
+@pytest.fixture
+def sentilab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line in a process of its own, in an empty folder."""
+
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "sentilab", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run

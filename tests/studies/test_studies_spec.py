@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentilab import studies
+from sentilab.errors import SettingsError
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+GRID = """
+seeds = [1, 2]
+[data]
+source = "generated"
+words = 500
+[defaults]
+epochs = 3
+[[run]]
+name = "b{batch_size}-u{units}"
+title = "Batch {batch_size}, {units} units"
+model = "mlp"
+batch_size = [16, 32]
+model_settings = { units = [8, 16], embedding = 4 }
+"""
+
+
+def test_lists_span_a_grid(tmp_path: Path) -> None:
+    spec = studies.read(written(tmp_path, GRID))
+    assert [one.name for one in spec.runs] == ["b16-u8", "b16-u16", "b32-u8", "b32-u16"]
+    last = spec.runs[-1]
+    assert last.title == "Batch 32, 16 units"
+    assert last.settings.model_settings == {"units": 16, "embedding": 4}
+    assert (last.settings.batch_size, last.settings.epochs, last.settings.words) == (32, 3, 500)
+    assert spec.seeds == (1, 2)
+    assert spec.protocols == ("holdout",)
+
+
+def test_the_packaged_study_has_the_notebooks_runs_and_questions() -> None:
+    spec = studies.read("homework")
+    assert len(spec.runs) == 13
+    assert sum(one.settings.model == "mlp-unflattened" for one in spec.runs) == 1
+    recorded = {one.name: one.recorded.accuracy for one in spec.runs if one.recorded}
+    assert recorded["two-layers-batch-32"] == 0.8648
+    assert recorded["two-layers-batch-16"] == 0.8479
+    assert recorded["two-layers-batch-64"] == 0.8669
+    assert recorded["two-layers-5-epochs"] == 0.8517
+    assert recorded["mlp-1-epoch-batch-32"] == 0.8726
+    assert spec.protocols == ("notebook",)
+    assert [one.kind for one in spec.questions][:3] == ["data", "summary", "compare"]
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "hint"),
+    [
+        (("epochs = 3", "epoch = 3"), "mine.toml, defaults.epoch", 'did you mean "epochs"'),
+        (("epochs = 3", 'epochs = "3"'), "run[1]", "must be a whole number"),
+        (("epochs = 3", "epochs = 0"), "run[1]", "at least 1"),
+        (('model = "mlp"', 'model = "mpl"'), "run[1]", "mlp"),
+        (('model = "mlp"', ""), "run[1].model", "is missing"),
+        (("units = [8, 16]", "unit = 8"), "run[1]", "units"),
+        (("batch_size = [16, 32]", "batch_size = []"), "run[1].batch_size", "at least one value"),
+        (("seeds = [1, 2]", "seeds = [1, 1]"), "seeds", "different"),
+        (("seeds = [1, 2]", 'seeds = "1"'), "seeds", "whole numbers"),
+        (("b{batch_size}-u{units}", "same"), "run", "needs its settings in braces"),
+        (("b{batch_size}-u{units}", "{batch}"), "run[1].name", "batch_size"),
+        (("[data]", "[date]"), "date", 'did you mean "data"'),
+        (("words = 500", "words = 2"), "run[1]", "words is 2"),
+        (("[defaults]", '[protocol]\nname = "test"\n[defaults]'), "protocol.name", '"both"'),
+        (("[defaults]", "[defaults]\nearly_stopping = 3"), "early_stopping", "must be a table"),
+        (
+            ("[defaults]", "[defaults]\nearly_stopping = { patients = 3 }"),
+            "early_stopping.patients",
+            "patience",
+        ),
+        (
+            ("[[run]]", '[[question]]\nkind = "why"\ntitle = ""\nasks = ""\n[[run]]'),
+            "question[1].kind",
+            "compare",
+        ),
+        (
+            (
+                "[[run]]",
+                '[[question]]\nkind = "best"\ntitle = ""\nasks = ""\nruns = ["b16-u9"]\n[[run]]',
+            ),
+            "question[1].runs",
+            "b16-u8",
+        ),
+    ],
+)
+def test_an_error_names_the_file_the_key_and_what_would_be_right(
+    change: tuple[str, str], where: str, hint: str, tmp_path: Path
+) -> None:
+    text = GRID.replace(*change)
+    assert text != GRID
+    with pytest.raises(SettingsError) as caught:
+        studies.read(written(tmp_path, text))
+    assert "mine.toml" in str(caught.value)
+    assert where in str(caught.value)
+    assert hint in str(caught.value)
+
+
+def test_a_file_that_is_not_toml_is_an_error_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"mine\.toml: not valid TOML.*line 1"):
+        studies.read(written(tmp_path, "seeds = ["))
+
+
+def test_an_unknown_study_is_an_error_that_lists_the_packaged_ones() -> None:
+    with pytest.raises(SettingsError, match="homework"):
+        studies.read("homwork")
+
+
+def test_a_study_without_runs_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no runs"):
+        studies.read(written(tmp_path, 'title = "empty"'))
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["name", "run", "model", "epochs", "data", "x"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["name", "title", "seeds", "data", "protocol", "defaults", "run", "question", "odd"]
+        ),
+        json_like,
+    )
+)
+def test_no_document_makes_the_reader_fail_otherwise_than_by_a_settings_error(
+    document: dict[str, object],
+) -> None:
+    from sentilab.studies.spec import _study, _Table
+
+    try:
+        _study(_Table(document, "file", ""), Path("file.toml"))
+    except SettingsError as error:
+        assert str(error)

@@ -1,0 +1,93 @@
+"""Kills the real command at random moments; what it ends with must be what it would have been."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+STUDY = """
+name = "small"
+[data]
+source = "generated"
+words = 1000
+length = 24
+[protocol]
+name = "notebook"
+[defaults]
+model_settings = { embedding = 16, units = 16 }
+[[run]]
+name = "mlp-stopping"
+model = "mlp"
+epochs = 4
+early_stopping = { monitor = "val_loss", patience = 1, restore_best = true }
+[[run]]
+name = "lstm-{epochs}"
+model = "bilstm1"
+epochs = [1, 2]
+"""
+
+SAME = ("*/weights.safetensors", "*/model.keras", "*/metrics.jsonl", "*/predictions.parquet") + (
+    "*/result.json",
+    "*/config.toml",
+)
+
+
+def command(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sentilab", "study", "small.toml"],
+        cwd=folder,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finished(process: subprocess.Popen[bytes], within: float | None = None) -> bool:
+    try:
+        _, errors = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        return False
+    assert process.returncode == 0, errors.decode()
+    return True
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    runs = folder / "runs" / "small-generated"
+    return {
+        str(path.relative_to(runs)): path.read_bytes()
+        for pattern in SAME
+        for path in sorted(runs.glob(pattern))
+    }
+
+
+def test_a_study_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    kills = int(os.environ.get("SENTILAB_TEST_KILLS", "3"))
+    moments = random.Random(2026)
+    for name in ("undisturbed", "killed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "small.toml").write_text(STUDY)
+    started = time.monotonic()
+    assert finished(command(tmp_path / "undisturbed"))
+    whole = time.monotonic() - started
+
+    killed = 0
+    while killed < kills:
+        process = command(tmp_path / "killed")
+        # Short enough that the study is not over before the last kill, long enough to get somewhere.
+        if finished(process, within=moments.uniform(0.25, 0.9) * whole):
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        killed += 1
+    assert killed > 0
+    assert finished(command(tmp_path / "killed"))
+    print(f"killed {killed} times; undisturbed the study takes {whole:.1f} s")
+
+    expected = outcome(tmp_path / "undisturbed")
+    assert len(expected) == len(SAME) * 3
+    assert outcome(tmp_path / "killed") == expected
+    assert not list((tmp_path / "killed").rglob("*.partial.*")), "temporary files were left behind"
