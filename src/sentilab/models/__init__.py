@@ -1,0 +1,33 @@
+"""A name and settings -> a Keras model. Keras itself is imported when a model is built."""
+
+from sentilab.models import bilstm, mlp  # noqa: F401  # importing registers the built-in models
+from sentilab.models.anatomy import Anatomy, LayerAnatomy, anatomy, require_trainable
+from sentilab.models.backend import import_keras
+from sentilab.models.head import head
+from sentilab.models.registry import (
+    Task,
+    build,
+    check_settings,
+    describe,
+    load_models_from,
+    names,
+    register,
+)
+from sentilab.models.summary import summary
+
+__all__ = [
+    "Anatomy",
+    "LayerAnatomy",
+    "Task",
+    "anatomy",
+    "build",
+    "check_settings",
+    "describe",
+    "head",
+    "import_keras",
+    "load_models_from",
+    "names",
+    "register",
+    "require_trainable",
+    "summary",
+]

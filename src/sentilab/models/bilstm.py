@@ -1,0 +1,30 @@
+"""Bidirectional LSTMs: the notebook's first model, and the same with one layer."""
+
+from typing import Any
+
+from sentilab.models.backend import import_keras
+from sentilab.models.head import head
+from sentilab.models.registry import Task, register
+
+
+@register("bilstm2", summary="two bidirectional LSTM layers over word vectors")
+def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+    """2,757,761 parameters with 20,000 words and the settings' defaults."""
+    keras = import_keras()
+    layers = keras.layers
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = layers.Embedding(task.words, embedding, name="embedding")(words)
+    x = layers.Bidirectional(layers.LSTM(units, return_sequences=True), name="bidirectional_1")(x)
+    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_2")(x)
+    return keras.Model(words, head(x, task), name="bilstm2")
+
+
+@register("bilstm1", summary="one bidirectional LSTM layer over word vectors")
+def bilstm1(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+    """2,658,945 parameters with 20,000 words and the settings' defaults."""
+    keras = import_keras()
+    layers = keras.layers
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = layers.Embedding(task.words, embedding, name="embedding")(words)
+    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_1")(x)
+    return keras.Model(words, head(x, task), name="bilstm1")

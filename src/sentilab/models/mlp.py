@@ -1,0 +1,32 @@
+"""Multilayer perceptrons over word vectors: one that trains, and the notebook's that cannot."""
+
+from typing import Any
+
+from sentilab.models.backend import import_keras
+from sentilab.models.head import head
+from sentilab.models.registry import Task, register
+
+
+@register("mlp", summary="two dense layers over all word vectors at once", fixed_length=True)
+def mlp(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+    """4,202,689 parameters with 20,000 words, length 200 and the settings' defaults."""
+    keras = import_keras()
+    layers = keras.layers
+    words = keras.Input((task.length,), dtype="int32", name="words")
+    x = layers.Embedding(task.words, embedding, name="embedding")(words)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(units, activation="relu", name="dense_1")(x)
+    x = layers.Dense(units, activation="relu", name="dense_2")(x)
+    return keras.Model(words, head(x, task), name="mlp")
+
+
+@register("mlp-unflattened", summary="the same without Flatten: builds, but cannot train")
+def mlp_unflattened(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+    """2,572,481 parameters with 20,000 words and the settings' defaults."""
+    keras = import_keras()
+    layers = keras.layers
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = layers.Embedding(task.words, embedding, name="embedding")(words)
+    x = layers.Dense(units, activation="relu", name="dense_1")(x)
+    x = layers.Dense(units, activation="relu", name="dense_2")(x)
+    return keras.Model(words, head(x, task), name="mlp-unflattened")

@@ -1,0 +1,248 @@
+"""Words, vocabulary and encoding, as in keras.datasets.imdb and keras.utils.pad_sequences.
+
+A text is lowered, Keras's filter characters become spaces, and it is split on spaces. Words are
+ranked by how often they occur in the training texts (ties: whichever came first), and a text
+becomes: start token 1, then rank + 3 for each word, or 2 where that is not below the vocabulary's
+size; of these the last ``length`` are kept, with zeros in front.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentilab import atomic
+from sentilab.data import Dataset
+from sentilab.errors import DataError
+
+FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+TOKENISER_VERSION = 1
+
+_TO_SPACES = str.maketrans(dict.fromkeys(FILTERS, " "))
+# The same for UTF-8 bytes: bytes.translate takes a table of all 256 values and is some ten times
+# as fast as str.translate on text that is not pure ASCII. Filters are ASCII, so no byte of a
+# longer character is touched.
+_BYTES_TO_SPACES = bytes(ord(" ") if chr(n) in FILTERS else n for n in range(256))
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """``words`` counts all integers in use, the three special ones and 0 included."""
+
+    words: int = 20_000
+    length: int = 200
+
+    PAD: ClassVar[int] = 0
+    START: ClassVar[int] = 1
+    OUT_OF_VOCABULARY: ClassVar[int] = 2
+    OFFSET: ClassVar[int] = 3
+
+    @property
+    def ranks(self) -> int:
+        """How many of the most frequent words have an integer of their own."""
+        return max(0, self.words - 1 - self.OFFSET)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The words of many texts.
+
+    Text i is ``ids[offsets[i] : offsets[i + 1]]``, numbers into ``words``, which lists the
+    distinct words in order of first appearance. ``ids`` is int32 of shape (tokens,), ``offsets``
+    int64 of shape (texts + 1,).
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    encoded_words: bytes
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The distinct words. No word holds a newline: it is a filter character."""
+        return _decoded(self.encoded_words).split("\n") if self.encoded_words else []
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Words in each text: shape (texts,)."""
+        return np.diff(self.offsets)
+
+    def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The chosen texts' ids end to end, shape (tokens of rows,), and their lengths (rows,)."""
+        lengths = self.lengths[rows]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return self.ids[np.repeat(self.offsets[rows], lengths) + within], lengths
+
+
+def words_of(text: str) -> list[str]:
+    """A text's words. Source: keras.preprocessing.text.text_to_word_sequence."""
+    lowered = text.lower()
+    if lowered.isascii():
+        return [word for word in lowered.translate(_TO_SPACES).split(" ") if word]
+    spaced = _decoded(_encoded(lowered).translate(_BYTES_TO_SPACES))
+    return [word for word in spaced.split(" ") if word]
+
+
+def tokenize(texts: Iterable[str]) -> Tokens:
+    """The words of all texts, numbered in order of first appearance."""
+    number_of: defaultdict[str, int] = defaultdict()
+    number_of.default_factory = number_of.__len__
+    parts: list[NDArray[np.int32]] = []
+    lengths = [0]
+    for text in texts:
+        words = words_of(text)
+        numbers = map(number_of.__getitem__, words)
+        parts.append(np.fromiter(numbers, np.int32, len(words)))
+        lengths.append(len(words))
+    return Tokens(
+        ids=np.concatenate(parts) if parts else np.zeros(0, np.int32),
+        offsets=np.cumsum(lengths),
+        encoded_words=_encoded("\n".join(number_of)),
+    )
+
+
+def cache_folder() -> Path:
+    """Where tokenised texts are kept between commands."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("sentilab") / "tokens"
+
+
+def cached_tokens(dataset: Dataset, folder: Path | None) -> Tokens:
+    """The dataset's tokens, from ``folder`` if they were computed before; None: no cache.
+
+    The file is keyed by the data's fingerprint and the tokeniser's version, and holds a checksum:
+    a damaged file is computed anew.
+    """
+    if folder is None:
+        return tokenize(dataset.texts)
+    path = folder / f"{dataset.fingerprint[:32]}-v{TOKENISER_VERSION}.safetensors"
+    tokens = _read_cache(path)
+    if tokens is None:
+        tokens = tokenize(dataset.texts)
+        _write_cache(tokens, path)
+    return tokens
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The most frequent words, rank 1 first, and how to encode with them."""
+
+    words: tuple[str, ...]
+    encoding: Encoding
+
+    @classmethod
+    def learn(cls, tokens: Tokens, rows: NDArray[np.int64], encoding: Encoding) -> "Vocabulary":
+        """Ranks the words of the texts ``rows``; ties go to the word that appears first there."""
+        ids, _ = tokens.of(rows)
+        counts = np.bincount(ids, minlength=len(tokens.words))
+        first = np.full(len(counts), len(ids))
+        # Assigned from the end, so that the first appearance is what stays.
+        first[ids[::-1]] = np.arange(len(ids))[::-1]
+        ranked = np.lexsort((first, -counts))[: min(encoding.ranks, int((counts > 0).sum()))]
+        return cls(tuple(tokens.words[number] for number in ranked), encoding)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The integer of each word."""
+        return {word: n for n, word in enumerate(self.words, start=Encoding.OFFSET + 1)}
+
+    def encode(self, texts: Iterable[str]) -> NDArray[np.int32]:
+        """Integers of shape (texts, length)."""
+        tokens = tokenize(texts)
+        return self.encode_tokens(tokens, np.arange(len(tokens.lengths)))
+
+    def encode_tokens(self, tokens: Tokens, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Integers of shape (rows, length) for the texts ``rows``."""
+        unknown = Encoding.OUT_OF_VOCABULARY
+        table = np.fromiter(
+            (self.index.get(word, unknown) for word in tokens.words), np.int32, len(tokens.words)
+        )
+        length = self.encoding.length
+        encoded = np.full((len(rows), length), Encoding.PAD, np.int32)
+        kept = np.minimum(tokens.lengths[rows], length)
+        # Position in the row, counted from its end, of each token that is kept.
+        row = np.repeat(np.arange(len(rows)), kept)
+        back = np.arange(kept.sum()) - np.repeat(np.cumsum(kept) - kept, kept)
+        back -= np.repeat(kept, kept)
+        ends = tokens.offsets[1:][rows]
+        encoded[row, length + back] = table[tokens.ids[np.repeat(ends, kept) + back]]
+        with_start = np.flatnonzero(kept < length)
+        encoded[with_start, length - 1 - kept[with_start]] = Encoding.START
+        return encoded
+
+    def decode(self, row: Sequence[int] | NDArray[np.int32]) -> str:
+        """The words of one encoded text; padding is left out, unknown words are "<?>"."""
+        special = {Encoding.START: "<start>", Encoding.OUT_OF_VOCABULARY: "<?>"}
+        names = dict(enumerate(self.words, start=Encoding.OFFSET + 1)) | special
+        return " ".join(names.get(int(one), "<?>") for one in row if one != Encoding.PAD)
+
+    def to_json(self) -> str:
+        """Words and settings, for ``from_json``."""
+        settings = {"words": self.encoding.words, "length": self.encoding.length}
+        return json.dumps({"encoding": settings, "words": self.words}) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Vocabulary":
+        """Raises DataError if ``text`` is not what ``to_json`` writes."""
+        try:
+            content = json.loads(text)
+            encoding = Encoding(**content["encoding"])
+            words = content["words"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"This is not a vocabulary: {error!r}.") from error
+        whole = all(isinstance(one, int) and one > 0 for one in (encoding.words, encoding.length))
+        right = isinstance(words, list) and all(isinstance(one, str) for one in words)
+        if not whole or not right or len(set(words)) < len(words) or len(words) > encoding.ranks:
+            raise DataError("This is not a vocabulary: its words or settings do not fit.")
+        return cls(tuple(words), encoding)
+
+
+def _encoded(text: str) -> bytes:
+    # Lone surrogates are legal in a Python string; a JSON file may bring them.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decoded(content: bytes) -> str:
+    return content.decode("utf-8", "surrogatepass")
+
+
+def _checksum(tokens: Tokens) -> str:
+    digest = hashlib.sha256(tokens.encoded_words)
+    digest.update(np.ascontiguousarray(tokens.ids).data)
+    digest.update(np.ascontiguousarray(tokens.offsets).data)
+    return digest.hexdigest()
+
+
+def _write_cache(tokens: Tokens, path: Path) -> None:
+    from safetensors.numpy import save
+
+    content = {
+        "ids": tokens.ids,
+        "offsets": tokens.offsets,
+        "words": np.frombuffer(tokens.encoded_words, np.uint8),
+    }
+    atomic.write_bytes(path, save(content, metadata={"sha256": _checksum(tokens)}))
+
+
+def _read_cache(path: Path) -> Tokens | None:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tokens = Tokens(
+                file.get_tensor("ids"),
+                file.get_tensor("offsets"),
+                file.get_tensor("words").tobytes(),
+            )
+            return tokens if _checksum(tokens) == file.metadata()["sha256"] else None
+    except (SafetensorError, OSError, KeyError, TypeError):
+        return None
