@@ -100,7 +100,9 @@ def _checks() -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("estimator", "check"), _checks(), ids=lambda one: getattr(getattr(one, "func", one), "__name__", "")
+    ("estimator", "check"),
+    _checks(),
+    ids=lambda one: getattr(getattr(one, "func", one), "__name__", ""),
 )
 def test_scikit_learns_own_checks_pass(estimator: SentimentClassifier, check: Any) -> None:
     check(estimator)

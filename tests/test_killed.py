@@ -29,7 +29,11 @@ model = "bilstm1"
 epochs = [1, 2]
 """
 
-SAME = ("*/weights.safetensors", "*/model.keras", "*/metrics.jsonl", "*/predictions.parquet") + (
+SAME = (
+    "*/weights.safetensors",
+    "*/model.keras",
+    "*/metrics.jsonl",
+    "*/predictions.parquet",
     "*/result.json",
     "*/config.toml",
 )

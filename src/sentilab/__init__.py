@@ -5,13 +5,18 @@
     results = sentilab.run_study("homework", only=["mlp-1-epoch-*"])
     classifier = sentilab.SentimentClassifier(model="mlp").fit(texts, labels)
 
-Every name below is loaded when it is first used: importing sentilab costs nothing.
+Every name below is loaded when it is first used: importing sentilab costs nothing. Keras runs on
+JAX unless the environment variable KERAS_BACKEND says otherwise.
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Keras runs on JAX unless the user has chosen another backend; it reads this when it is imported.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 if TYPE_CHECKING:
     from sentilab.data import Dataset as Dataset

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sentilab import models, report, studies
 from sentilab.data import Dataset, load
+from sentilab.errors import ModelCannotTrain
 from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
 from sentilab.text import cache_folder
 from sentilab.training import Preparation, Protocol, RunFolder, RunSettings, Silence
@@ -51,7 +52,7 @@ def train(settings: RunSettings, *, data: Dataset, runs: Path | str = "runs") ->
     report.write(results, prepared.folder)
     only = results.runs[0]
     if only.status == "refused":
-        raise models.ModelCannotTrain(only.reason)
+        raise ModelCannotTrain(only.reason)
     return RunFolder(only.folder)
 
 
@@ -90,7 +91,9 @@ def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:
         runs=(PlannedRun(name, name, settings),),
         questions=(
             Question("data", "The data", "How are the training data represented?"),
-            Question("summary", "The model", "What is it made of, and how well does it do?", (name,)),
+            Question(
+                "summary", "The model", "What is it made of, and how well does it do?", (name,)
+            ),
         ),
         path=Path(),
     )

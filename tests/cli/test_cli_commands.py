@@ -67,8 +67,11 @@ def test_a_study_from_the_command_line(sentilab: Sentilab, tmp_path: Path) -> No
 
 
 def test_training_on_ones_own_file(sentilab: Sentilab, tmp_path: Path) -> None:
-    rows = [f'"a {word} film, number {n}",{label}' for n in range(40) for word, label in
-            (("good", "positive"), ("bad", "negative"))]
+    rows = [
+        f'"a {word} film, number {n}",{label}'
+        for n in range(40)
+        for word, label in (("good", "positive"), ("bad", "negative"))
+    ]
     rows[10] = "no label here"
     (tmp_path / "reviews.csv").write_text("text,sentiment\n" + "\n".join(rows) + "\n")
     done = sentilab(

@@ -80,7 +80,7 @@ def test_results_are_read_from_the_folder_alone(
     (tmp_path / "out").rename(tmp_path / "moved")
     moved = studies.read_results(tmp_path / "moved")
     assert moved.runs[0].accuracy == results.runs[0].accuracy
-    rows = list(csv.DictReader((tmp_path / "moved" / "runs.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "moved" / "runs.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == ["e1@notebook-297"]
 
 
@@ -161,6 +161,4 @@ def test_settings_of_the_plan_are_those_of_the_file_plus_protocol_and_seed(
     spec: StudySpec, preparation: Preparation, tmp_path: Path
 ) -> None:
     study = Study.prepare(spec, preparation, tmp_path, seeds=[5], protocols=["holdout"])
-    assert study.plan.runs[0].settings == replace(
-        spec.runs[0].settings, seed=5, protocol="holdout"
-    )
+    assert study.plan.runs[0].settings == replace(spec.runs[0].settings, seed=5, protocol="holdout")

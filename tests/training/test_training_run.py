@@ -1,6 +1,6 @@
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -15,7 +15,11 @@ from sentilab.training.run import TrainingDiverged, epoch_order, metrics
 
 Settings = Callable[..., RunSettings]
 
-REPEATABLE = ("config.toml", "metrics.jsonl", "weights.safetensors", "model.keras") + (
+REPEATABLE = (
+    "config.toml",
+    "metrics.jsonl",
+    "weights.safetensors",
+    "model.keras",
     "predictions.parquet",
     "result.json",
     "anatomy.json",
@@ -81,7 +85,9 @@ def test_another_seed_gives_other_weights(
     assert first.weights.read_bytes() != second.weights.read_bytes()
 
 
-@pytest.mark.parametrize("killer", [KilledAfter(1), KilledWithin(2), KilledWithin(1), KilledAfter(3)])
+@pytest.mark.parametrize(
+    "killer", [KilledAfter(1), KilledWithin(2), KilledWithin(1), KilledAfter(3)]
+)
 def test_a_killed_run_resumes_to_the_same_bytes(
     killer: Silence,
     preparation: Preparation,
@@ -170,6 +176,7 @@ def test_metrics_agree_with_keras_evaluating_the_saved_model(
     examples = preparation.examples(settings)
     run = train(settings, examples, tmp_path / "run")
     loaded = keras.saving.load_model(run.model, safe_mode=True)
+    loaded.compile(loss="binary_crossentropy", metrics=["accuracy"])
     loss, accuracy = loaded.evaluate(
         examples.test.x, examples.test.labels.astype("float32"), verbose=0
     )
@@ -227,7 +234,10 @@ def test_a_model_that_cannot_train_is_refused_before_any_epoch(
 
 
 def test_a_loss_that_is_no_number_fails_the_run_with_its_reason(
-    preparation: Preparation, small_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    preparation: Preparation,
+    small_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(run_module, "train_epoch", lambda *_: (float("nan"), 0.5))
     settings = small_settings()
@@ -260,7 +270,7 @@ def test_the_run_folder_opens_with_other_tools(
     settings = small_settings(epochs=1)
     run = train(settings, preparation.examples(settings), tmp_path / "run")
     assert run.settings() == settings
-    assert [json.loads(line)["epoch"] for line in (run.path / "metrics.jsonl").open()] == [1]
+    assert [json.loads(line)["epoch"] for line in (run.path / "metrics.jsonl").read_text().splitlines()] == [1]
     table = pq.read_table(run.path / "predictions.parquet")
     assert table.column_names == ["id", "label", "probability"]
     assert table.num_rows == 120
@@ -273,14 +283,14 @@ def test_the_run_folder_opens_with_other_tools(
 
 
 @pytest.fixture
-def three_labels() -> Iterator[Preparation]:
+def three_labels() -> Preparation:
     from sentilab.data import Dataset
 
     words = ("good", "bad", "dull")
     labels = np.arange(90) % 3
     texts = [f"a {words[label]} film number {row}" for row, label in enumerate(labels)]
     splits = np.where(np.arange(90) < 60, "train", "test")
-    yield Preparation(
+    return Preparation(
         Dataset("three", "memory", "3", list(map(str, range(90))), texts, labels, words, splits)
     )
 
@@ -288,7 +298,9 @@ def three_labels() -> Iterator[Preparation]:
 def test_three_labels_get_a_softmax_and_one_probability_each(
     three_labels: Preparation, small_settings: Settings, tmp_path: Path
 ) -> None:
-    settings = small_settings(epochs=12, learning_rate=0.01)
+    settings = small_settings(
+        epochs=20, learning_rate=0.01, model_settings={"embedding": 16, "units": 32}
+    )
     run = train(settings, three_labels.examples(settings), tmp_path / "run")
     predictions = run.predictions()
     assert predictions.probabilities.shape == (30, 3)

@@ -25,7 +25,8 @@ def command(source: str, rejected_folder: Path | None, **reading: Any) -> None:
     for split in dict.fromkeys(splits):
         labels = dataset.labels[np.asarray(splits) == split]
         counts = ", ".join(
-            f"{(labels == number).sum():,} {name}" for number, name in enumerate(dataset.label_names)
+            f"{(labels == number).sum():,} {name}"
+            for number, name in enumerate(dataset.label_names)
         )
         click.echo(f"{split}: {len(labels):,} texts ({counts})")
     click.echo(f"fingerprint: {dataset.fingerprint}")

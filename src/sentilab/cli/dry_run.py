@@ -28,7 +28,9 @@ def show(study: Study) -> None:
             examples = study.preparation.examples(settings)
             kind = (settings.model, str(settings.model_settings), settings.batch_size)
             if kind not in paces:
-                with console.status(f"timing a few batches of {settings.model}, {settings.batch_size}"):
+                with console.status(
+                    f"timing a few batches of {settings.model}, {settings.batch_size}"
+                ):
                     paces[kind] = measure(settings, examples)
             pace = paces[kind]
             if pace is None:

@@ -16,9 +16,13 @@ def data_options(command: Command) -> Command:
     """How a user's own file is to be read."""
     for option in reversed(
         (
-            click.option("--text-column", help="The column that holds the texts (default: guessed)."),
+            click.option(
+                "--text-column", help="The column that holds the texts (default: guessed)."
+            ),
             click.option("--label-column", help="The column of labels (default: guessed)."),
-            click.option("--separator", help="What separates fields (default: by the file's name)."),
+            click.option(
+                "--separator", help="What separates fields (default: by the file's name)."
+            ),
             click.option(
                 "--max-rejected",
                 type=click.FloatRange(0, 1),
@@ -93,9 +97,7 @@ def load_data(
     from sentilab.cli.screen import download_progress
 
     console = Console(stderr=True)
-    if where in ("imdb", "generated"):
-        source, where = where, None
-    elif where is not None and not data.is_imdb(Path(where)):
+    if where is not None and (where in ("imdb", "generated") or not data.is_imdb(Path(where))):
         source, where = where, None
     with download_progress(console) as progress:
         dataset = data.load(

@@ -11,15 +11,21 @@ from sentilab.cli import options
 
 @click.command(name="study")
 @click.argument("study")
-@click.option("--data", "where", help="Where the data lie, or another source: a path, imdb, generated.")
+@click.option(
+    "--data", "where", help="Where the data lie, or another source: a path, imdb, generated."
+)
 @click.option(
     "--protocol",
     type=click.Choice(["notebook", "holdout", "both"]),
     help="Judge on the test split as the notebook did, on a part of the training data, or both.",
 )
 @click.option("--seeds", type=click.IntRange(1), help="How many seeds, from the study's first on.")
-@click.option("--only", multiple=True, metavar="NAME", help="Only the runs of this name; * matches.")
-@click.option("--dry-run", is_flag=True, help="List the runs and the time they need; train nothing.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="Only the runs of this name; * matches."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="List the runs and the time they need; train nothing."
+)
 @click.option(
     "--on-missing-data",
     type=click.Choice(["stop", "generated"]),
@@ -57,7 +63,9 @@ def command(
     except DataNotFound as error:
         if on_missing_data == "stop":
             raise
-        click.echo(f"{error}\n\n{carrying_out.NOT_IMDB}\nGoing on with the generated corpus.", err=True)
+        click.echo(
+            f"{error}\n\n{carrying_out.NOT_IMDB}\nGoing on with the generated corpus.", err=True
+        )
         dataset = options.load_data("generated", None)
     prepared = workbench.prepare_study(
         spec,

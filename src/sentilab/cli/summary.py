@@ -9,7 +9,9 @@ from sentilab.cli import options
 
 @click.command(name="summary")
 @click.argument("model")
-@click.option("--words", type=int, default=20_000, show_default=True, help="Size of the vocabulary.")
+@click.option(
+    "--words", type=int, default=20_000, show_default=True, help="Size of the vocabulary."
+)
 @click.option("--length", type=int, default=200, show_default=True, help="Tokens of each text.")
 @click.option("--classes", type=click.IntRange(2), default=2, show_default=True, help="Labels.")
 @options.model_setting

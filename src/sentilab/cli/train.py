@@ -12,7 +12,9 @@ from sentilab.errors import SettingsError
 
 
 @click.command(name="train")
-@click.option("--data", "where", default="imdb", show_default=True, help="A file, imdb or generated.")
+@click.option(
+    "--data", "where", default="imdb", show_default=True, help="A file, imdb or generated."
+)
 @click.option("--model", default="mlp", show_default=True, help="One of `sentilab models`.")
 @options.model_setting
 @click.option("--batch-size", type=int, default=32, show_default=True)
@@ -20,13 +22,19 @@ from sentilab.errors import SettingsError
 @click.option("--learning-rate", type=float, default=0.001, show_default=True)
 @click.option("--seed", type=int, default=297, show_default=True)
 @click.option("--patience", type=int, help="Stop early after so many epochs without improvement.")
-@click.option("--monitor", default="val_accuracy", show_default=True, help="What early stopping watches.")
+@click.option(
+    "--monitor", default="val_accuracy", show_default=True, help="What early stopping watches."
+)
 @click.option("--restore-best", is_flag=True, help="Keep the best epoch's weights, not the last's.")
 @click.option(
     "--protocol", type=click.Choice(["notebook", "holdout"]), default="holdout", show_default=True
 )
-@click.option("--words", type=int, default=20_000, show_default=True, help="Size of the vocabulary.")
-@click.option("--length", type=int, default=200, show_default=True, help="Tokens kept of each text.")
+@click.option(
+    "--words", type=int, default=20_000, show_default=True, help="Size of the vocabulary."
+)
+@click.option(
+    "--length", type=int, default=200, show_default=True, help="Tokens kept of each text."
+)
 @options.runs_folder
 @options.models_from
 @options.data_options

@@ -1,8 +1,10 @@
 """What every source yields: labelled texts in one flat table."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,8 @@ class Rejected:
 class Dataset:
     """Labelled texts as one table; row i is (ids[i], texts[i], labels[i], splits[i]).
 
-    ``labels`` has shape (texts,) and indexes ``label_names``. ``splits`` has shape (texts,) and holds
-    "train" or "test" where the source has official splits, and is None where it has none.
+    ``labels`` has shape (texts,) and indexes ``label_names``. ``splits`` has shape (texts,) and
+    holds "train" or "test" where the source has official splits, and is None where it has none.
     ``fingerprint`` identifies the content (hex SHA-256): equal fingerprints mean equal tables.
     ``notices`` are sentences for the user: what was guessed, what was found odd.
     """
@@ -45,3 +47,52 @@ class Dataset:
     @property
     def classes(self) -> int:
         return len(self.label_names)
+
+
+class ArrowTexts(Sequence[str]):
+    """Texts in an Arrow array, made into Python strings only where they are read."""
+
+    def __init__(self, array: Any) -> None:
+        import pyarrow as pa
+
+        joined = pa.chunked_array(array) if isinstance(array, list) else array
+        if isinstance(joined, pa.ChunkedArray):
+            joined = joined.cast(pa.large_string()).combine_chunks()
+        self._array = joined.cast(pa.large_string())
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> "ArrowTexts": ...
+    def __getitem__(self, index: int | slice) -> "str | ArrowTexts":
+        if isinstance(index, slice):
+            return ArrowTexts(self._array[index])
+        return str(self._array[int(index)].as_py())
+
+    def __iter__(self) -> Iterator[str]:
+        block = 4096
+        for start in range(0, len(self), block):
+            yield from self._array.slice(start, block).to_pylist()
+
+
+def fingerprint_of(
+    texts: Sequence[str],
+    labels: NDArray[np.int64],
+    label_names: Sequence[str],
+    splits: NDArray[np.str_] | None,
+) -> str:
+    """Hex SHA-256 of a table's content, whatever file it came from."""
+    import pyarrow as pa
+
+    array = (texts if isinstance(texts, ArrowTexts) else ArrowTexts(pa.array(texts)))._array
+    _, offsets, values = array.buffers()
+    digest = hashlib.sha256(repr(tuple(label_names)).encode())
+    digest.update(np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset).data)
+    digest.update(values if values is not None else b"")
+    digest.update(np.ascontiguousarray(labels, np.int64).data)
+    if splits is not None:
+        digest.update(np.asarray(splits == "train", np.uint8).data)
+    return digest.hexdigest()

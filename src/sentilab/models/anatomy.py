@@ -93,7 +93,7 @@ def _shape_trace(model: Any, task: Task) -> dict[str, tuple[Shape, Shape]]:
 
 def _layer(layer: Any, shapes: tuple[Shape, Shape], task: Task) -> LayerAnatomy:
     given, result = shapes
-    symbolic = getattr(layer, "output", None)
+    symbolic: Any = getattr(layer, "output", None)
     symbolic_shape = tuple(symbolic.shape) if hasattr(symbolic, "shape") else result
     arithmetic, explanation = _explain(layer, given, result, task)
     return LayerAnatomy(
@@ -166,7 +166,9 @@ def _gates(layer: Any, given: Shape) -> str:
 def _sequence(layer: Any, result: Shape) -> str:
     if layer.return_sequences:
         return f"reads the words in order; {result[-1]} numbers for each word"
-    return f"reads the words in order; the last state, {result[-1]} numbers, is what stays of a text"
+    return (
+        f"reads the words in order; the last state, {result[-1]} numbers, is what stays of a text"
+    )
 
 
 def _same_or_new(given: Shape, result: Shape) -> str:
@@ -194,7 +196,7 @@ def _refusal(model: Any, shapes: dict[str, tuple[Shape, Shape]], output: Shape, 
     ]
     axes = ", ".join(str(size) for size in output[1:-1])
     why = (
-        f'Dense works on the last axis alone: {", ".join(keepers)} apply the same weights at each '
+        f"Dense works on the last axis alone: {', '.join(keepers)} apply the same weights at each "
         f"of the {axes} positions and keep the axis."
         if keepers
         else f"The layers after {source} keep it."

@@ -65,7 +65,9 @@ def register(
     def add(function: ModelFunction) -> ModelFunction:
         known = _registered.get(name)
         if known is not None and _origin(known.function) != _origin(function):
-            raise SettingsError(f'A model named "{name}" is registered already; choose another name.')
+            raise SettingsError(
+                f'A model named "{name}" is registered already; choose another name.'
+            )
         _registered[name] = Registered(name, summary, fixed_length, function)
         return function
 
@@ -110,9 +112,9 @@ def _check_type(name: str, key: str, value: object, default: object) -> None:
         raise SettingsError(
             f"{name}'s setting {key} is {value!r}; it must be of the type of {default!r}."
         )
-    if isinstance(default, int) and not isinstance(default, bool) and default > 0:
-        if isinstance(value, int) and value < 1:
-            raise SettingsError(f"{name}'s setting {key} is {value!r}; it must be at least 1.")
+    counts = isinstance(default, int) and not isinstance(default, bool) and default > 0
+    if counts and isinstance(value, int) and value < 1:
+        raise SettingsError(f"{name}'s setting {key} is {value!r}; it must be at least 1.")
 
 
 def build(name: str, task: Task, settings: Mapping[str, Any] | None = None) -> Any:
@@ -141,7 +143,9 @@ def load_models_from(path: Path) -> None:
     except SentilabError:
         raise
     except Exception as error:
-        raise SettingsError(f"{path}: loading it failed: {type(error).__name__}: {error}") from error
+        raise SettingsError(
+            f"{path}: loading it failed: {type(error).__name__}: {error}"
+        ) from error
     if len(_registered) == before and str(path) not in already:
         raise SettingsError(f"{path}: it registers no model; use @register from sentilab.models.")
 

@@ -26,7 +26,9 @@ def summary(
     task = task or Task(20_000, 200, 2)
     model = build(name, task, settings)
     lines: list[str] = []
-    model.summary(line_length=min(width, KERAS_WIDTH), print_fn=lambda line, **_: lines.append(line))
+    model.summary(
+        line_length=min(width, KERAS_WIDTH), print_fn=lambda line, **_: lines.append(line)
+    )
     parts = anatomy(model, task)
     lines += ["", f"The same, worked out for texts of {task.length} tokens:"]
     column = max(len(f"{one.name} ({one.kind})") for one in parts.layers) + 2

@@ -87,7 +87,9 @@ def _trainings(runs: Iterable[Named]) -> Iterable[Training]:
     """Seed by seed, so that the first seed's report is soon whole; within a seed, quick runs first."""
     folders = {one.folder: one.settings for one in runs}
     seeds = list(dict.fromkeys(one.seed for one in folders.values()))
-    ordered = sorted(folders.items(), key=lambda item: (seeds.index(item[1].seed), *_effort(item[1])))
+    ordered = sorted(
+        folders.items(), key=lambda item: (seeds.index(item[1].seed), *_effort(item[1]))
+    )
     donors: dict[Path, Path] = {}
     for folder, settings in ordered:
         shorter = [

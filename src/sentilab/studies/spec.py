@@ -1,32 +1,32 @@
 """A study file: TOML, validated whole before anything runs.
 
-    name = "batch-sizes"
-    title = "Does the batch size matter?"
-    seeds = [1, 2, 3]
+name = "batch-sizes"
+title = "Does the batch size matter?"
+seeds = [1, 2, 3]
 
-    [data]
-    source = "imdb"                # or "generated", or a file beside this one
-    words = 20_000
-    length = 200
+[data]
+source = "imdb"                # or "generated", or a file beside this one
+words = 20_000
+length = 200
 
-    [protocol]
-    name = "holdout"               # or "notebook", or "both"
-    validation_fraction = 0.2
+[protocol]
+name = "holdout"               # or "notebook", or "both"
+validation_fraction = 0.2
 
-    [defaults]                     # any setting of a run
-    epochs = 2
+[defaults]                     # any setting of a run
+epochs = 2
 
-    [[run]]
-    name = "batch-{batch_size}"    # a list makes a grid; the name tells its points apart
-    model = "mlp"
-    batch_size = [16, 32, 64]
+[[run]]
+name = "batch-{batch_size}"    # a list makes a grid; the name tells its points apart
+model = "mlp"
+batch_size = [16, 32, 64]
 
-    [[question]]
-    kind = "compare"
-    title = "Batch size"
-    asks = "How does the accuracy change with the batch size?"
-    runs = ["batch-16", "batch-32", "batch-64"]
-    axis = "batch_size"
+[[question]]
+kind = "compare"
+title = "Batch size"
+asks = "How does the accuracy change with the batch size?"
+runs = ["batch-16", "batch-32", "batch-64"]
+axis = "batch_size"
 """
 
 import difflib
@@ -43,6 +43,18 @@ from sentilab.errors import SettingsError
 from sentilab.studies.records import Question, QuestionKind, Recorded
 from sentilab.training import DEFAULT_SEED, EarlyStopping, Protocol, RunSettings
 
+AT_THE_TOP = (
+    "name",
+    "title",
+    "description",
+    "seeds",
+    "models_from",
+    "data",
+    "protocol",
+    "defaults",
+    "run",
+    "question",
+)
 # What a [[run]] may set itself; the rest of RunSettings belongs to [data], [protocol] and seeds.
 OF_A_RUN = ("model", "model_settings", "batch_size", "epochs", "learning_rate", "early_stopping")
 
@@ -152,10 +164,7 @@ class _Table:
 
 
 def _study(top: _Table, path: Path) -> StudySpec:
-    top.allow(
-        ("name", "title", "description", "seeds", "models_from", "data", "protocol", "defaults")
-        + ("run", "question")
-    )
+    top.allow(AT_THE_TOP)
     for file in top.list_of(str, "models_from", []):
         models.load_models_from(path.parent / file)
 
@@ -165,16 +174,17 @@ def _study(top: _Table, path: Path) -> StudySpec:
     protocol.allow(("name", "validation_fraction", "split_seed"))
     shared = {
         key: table.content[key]
-        for table, keys in ((data, ("words", "length")), (protocol, ("validation_fraction", "split_seed")))
+        for table, keys in (
+            (data, ("words", "length")),
+            (protocol, ("validation_fraction", "split_seed")),
+        )
         for key in keys
         if key in table.content
     }
     defaults = top.table("defaults")
     defaults.allow(OF_A_RUN)
 
-    planned = [
-        one for run in top.tables("run") for one in _grid(run, defaults.content, shared, path.stem)
-    ]
+    planned = [one for run in top.tables("run") for one in _grid(run, defaults.content, shared)]
     if not planned:
         raise top.error("run", "the study has no runs; add at least one [[run]] with a model")
     by_name = {one.name: one for one in planned}
@@ -214,7 +224,9 @@ def protocols(name: str, error: Any = None) -> tuple[Protocol, ...]:
 
 
 def _grid(
-    table: _Table, defaults: Mapping[str, Any], shared: Mapping[str, Any], stem: str
+    table: _Table,
+    defaults: Mapping[str, Any],
+    shared: Mapping[str, Any],
 ) -> Iterable[PlannedRun]:
     """Every point of the grid that one [[run]] spans: each list is an axis."""
     table.allow(("name", "title", "recorded", *OF_A_RUN))
@@ -222,7 +234,10 @@ def _grid(
     of_model = wanted.pop("model_settings", {})
     if not isinstance(of_model, dict):
         raise table.error("model_settings", f"is {of_model!r}; it must be a table of settings")
-    axes = {**wanted, **{("model_settings", key): value for key, value in of_model.items()}}
+    axes: dict[str | tuple[str, str], Any] = {
+        **wanted,
+        **{("model_settings", key): value for key, value in of_model.items()},
+    }
     spread = [value if isinstance(value, list) else [value] for value in axes.values()]
     for key, values in zip(axes, spread, strict=True):
         if not values:
@@ -233,7 +248,9 @@ def _grid(
         settings = {key: value for key, value in chosen.items() if isinstance(key, str)}
         settings["model_settings"] = {k[1]: v for k, v in chosen.items() if isinstance(k, tuple)}
         words = {**settings, **settings["model_settings"]}
-        name = _fill(table, "name", "-".join(str(v) for v in point if not isinstance(v, dict)), words)
+        name = _fill(
+            table, "name", "-".join(str(v) for v in point if not isinstance(v, dict)), words
+        )
         yield PlannedRun(
             name=name,
             title=_fill(table, "title", name, words),
@@ -268,7 +285,8 @@ def _fill(table: _Table, key: str, default: str, words: Mapping[str, Any]) -> st
         return template.format_map(words)
     except (KeyError, ValueError, IndexError, AttributeError) as error:
         raise table.error(
-            key, f'"{template}" cannot be filled in ({error}); in braces may stand {", ".join(words)}'
+            key,
+            f'"{template}" cannot be filled in ({error}); in braces may stand {", ".join(words)}',
         ) from error
 
 
@@ -285,7 +303,9 @@ def _question(table: _Table, runs: Mapping[str, PlannedRun]) -> Question:
     table.allow(one.name for one in fields(Question))
     kind = table.text("kind")
     if kind not in get_args(QuestionKind):
-        raise table.error("kind", f'is "{kind}"; it must be one of {", ".join(get_args(QuestionKind))}')
+        raise table.error(
+            "kind", f'is "{kind}"; it must be one of {", ".join(get_args(QuestionKind))}'
+        )
     named = table.list_of(str, "runs", [])
     baseline = table.text("baseline", "") or None
     for name in [*named, *([baseline] if baseline else [])]:

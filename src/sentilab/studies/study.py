@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,8 @@ class Study:
             for number, training in enumerate(missing, start=1):
                 listener = announce(training, number, len(missing))
                 donor = training.continues
-                try:
+                # train() writes the reason to the run folder, from where the report shows it.
+                with suppress(ModelCannotTrain, TrainingDiverged):
                     train(
                         training.settings,
                         self.preparation.examples(training.settings),
@@ -91,8 +92,6 @@ class Study:
                         continue_from=RunFolder(donor).state if donor else None,
                         keep_state=training.keep_state,
                     )
-                except (ModelCannotTrain, TrainingDiverged):
-                    pass  # train() has written the reason to the run folder, and the report shows it
                 self._drop_spent_states()
                 after_each(read_results(self.folder))
             self._drop_spent_states()

@@ -53,10 +53,14 @@ def portrait(
     limit = vocabulary.encoding.length
     ids, lengths = tokens.of(train)
     lengths = lengths + 1
-    longest = float(np.ceil(max(np.quantile(lengths, 0.99), min(limit * 1.25, lengths.max())) / 10) * 10)
+    longest = float(
+        np.ceil(max(np.quantile(lengths, 0.99), min(limit * 1.25, lengths.max())) / 10) * 10
+    )
     edges = np.linspace(0, longest, BINS + 1)
     counts, _ = np.histogram(np.minimum(lengths, longest), edges)
-    table = np.fromiter((word in vocabulary.index for word in tokens.words), bool, len(tokens.words))
+    table = np.fromiter(
+        (word in vocabulary.index for word in tokens.words), bool, len(tokens.words)
+    )
     example = _example(lengths, limit, train)
     encoded = vocabulary.encode_tokens(tokens, np.asarray([example]))[0]
     return Portrait(

@@ -18,7 +18,9 @@ def environment() -> dict[str, str | int]:
         "numpy": version("numpy"),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
         "lstm_path": f"Keras's own LSTM layer on {backend}",
     }
 

@@ -1,16 +1,16 @@
 """The run folder: plain files that other tools can read, each written in one step.
 
-    config.toml           the settings
-    metrics.jsonl         one line an epoch
-    timings.jsonl         seconds an epoch; apart, so that metrics.jsonl repeats byte for byte
-    environment.json      versions, CPU, which LSTM path ran
-    anatomy.json          layers, shapes, parameter arithmetic
-    vocabulary.json       words and encoding settings
-    weights.safetensors   the kept weights
-    model.keras           the same, as Keras loads it
-    predictions.parquet   id, label, probability for each test text (and each class)
-    result.json           how it ended; written last, so that its presence means "finished"
-    state.safetensors     all that resuming needs; removed once no run can continue from it
+config.toml           the settings
+metrics.jsonl         one line an epoch
+timings.jsonl         seconds an epoch; apart, so that metrics.jsonl repeats byte for byte
+environment.json      versions, CPU, which LSTM path ran
+anatomy.json          layers, shapes, parameter arithmetic
+vocabulary.json       words and encoding settings
+weights.safetensors   the kept weights
+model.keras           the same, as Keras loads it
+predictions.parquet   id, label, probability for each test text (and each class)
+result.json           how it ended; written last, so that its presence means "finished"
+state.safetensors     all that resuming needs; removed once no run can continue from it
 """
 
 import json
@@ -96,7 +96,9 @@ class RunFolder:
         try:
             return json.loads(path.read_text())
         except ValueError as error:
-            raise SentilabError(f"{path}: not valid JSON ({error}); remove the run folder.") from error
+            raise SentilabError(
+                f"{path}: not valid JSON ({error}); remove the run folder."
+            ) from error
 
     def write_curve(self, history: Sequence[EpochMetrics], seconds: Sequence[float]) -> None:
         metrics = (json.dumps(asdict(one)) for one in history)
@@ -113,9 +115,7 @@ class RunFolder:
     def seconds(self) -> tuple[float, ...]:
         return tuple(float(line["seconds"]) for line in self._lines("timings.jsonl"))
 
-    def write_predictions(
-        self, predictions: Predictions, label_names: Sequence[str]
-    ) -> None:
+    def write_predictions(self, predictions: Predictions, label_names: Sequence[str]) -> None:
         """Columns: id, label (name), probability (of the last label, or one column a label)."""
         import pyarrow as pa
         import pyarrow.parquet as pq

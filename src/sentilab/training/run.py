@@ -8,6 +8,7 @@ before it, the seed and its own number.
 import io
 import json
 import math
+import re
 import tempfile
 import time
 import zipfile
@@ -115,7 +116,11 @@ def _train(
             )
         state.history.append(measured)
         state.variables = _variables(model)
-        if rule is not None and rule.restore_best and judge(state.history, rule).best_epoch == epoch:
+        if (
+            rule is not None
+            and rule.restore_best
+            and judge(state.history, rule).best_epoch == epoch
+        ):
             state.best = _weights(model)
         state.seconds.append(time.perf_counter() - started)
         resume.save(state, run.state)
@@ -225,7 +230,7 @@ def _finish(
 
     test = examples.test
     atomic.write_bytes(run.weights, to_bytes(_weights(model)))
-    atomic.write_bytes(run.model, keras_archive(model, settings, examples.classes))
+    atomic.write_bytes(run.model, keras_archive(model))
     run.write_predictions(Predictions(test.ids, test.labels, probabilities), examples.label_names)
     loss, accuracy = metrics(probabilities, test.labels)
     run.write_json(
@@ -243,16 +248,15 @@ def _finish(
     )
 
 
-def keras_archive(model: Any, settings: RunSettings, classes: int) -> bytes:
+def keras_archive(model: Any) -> bytes:
     """The model as a .keras file whose bytes depend on the model alone.
 
-    Keras stamps the time into the archive; here every entry carries the zip format's earliest
-    time. The optimizer is saved as new: its state is in state.safetensors while it is needed.
+    Keras stamps the time into the archive, and numbers shared objects by their address in memory;
+    here every entry carries the zip format's earliest time, and they are numbered as they come. It is saved without optimizer, whose state is in state.safetensors while it is needed.
     """
     keras = models.import_keras()
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    compile_model(copy, settings, classes)
     plain = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder:
         stamped = Path(folder, "model.keras")
@@ -262,8 +266,19 @@ def keras_archive(model: Any, settings: RunSettings, classes: int) -> bytes:
                 content = source.read(name)
                 if name == "metadata.json":
                     content = json.dumps(json.loads(content) | {"date_saved": ""}).encode()
+                if name == "config.json":
+                    content = _renumbered(content)
                 target.writestr(zipfile.ZipInfo(name), content)
     return plain.getvalue()
+
+
+def _renumbered(config: bytes) -> bytes:
+    numbers: dict[bytes, int] = {}
+    return re.sub(
+        rb'("shared_object_id": )(\d+)',
+        lambda found: found[1] + str(numbers.setdefault(found[2], len(numbers))).encode(),
+        config,
+    )
 
 
 def _named(variables: Iterable[Any]) -> dict[str, Any]:

@@ -1,0 +1,258 @@
+"""The Large Movie Review Dataset (Maas et al., ACL 2011), in any form it is found in.
+
+The folder, the archive and the parquet give the same table: training before test, in each
+negative before positive, by the number in the file's name.
+"""
+
+import hashlib
+import http.client
+import re
+import shutil
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentilab.data.dataset import ArrowTexts, Dataset, fingerprint_of
+from sentilab.data.keras_npz import read_sequences, word_of_rank
+from sentilab.errors import DataError
+
+URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+
+LABELS = ("negative", "positive")
+PARTS = (("train", "neg"), ("train", "pos"), ("test", "neg"), ("test", "pos"))
+REVIEW = re.compile(r"(?:^|/)(train|test)/(neg|pos)/(\d+)_(\d+)\.txt$")
+# No review of the release is longer than 14,000 characters; what is far beyond is no review.
+LONGEST_REVIEW = 1_000_000
+
+Row = tuple[str, str, int, str]
+"""(split, "neg" or "pos", number, text)"""
+
+
+def find(place: Path) -> Path | None:
+    """The reviews at ``place``, or in it if it is a folder; None if there is nothing known."""
+    if place.is_file():
+        known = place.suffix == ".parquet" and "imdb" in place.name.lower()
+        return place if known or place.name.endswith((".tar.gz", ".tgz", ".npz")) else None
+    if (place / "train" / "pos").is_dir():
+        return place
+    for name in ("imdb-labelled.parquet", "aclImdb", "aclImdb_v1.tar.gz", "imdb.npz"):
+        inside = place / name
+        if inside.is_file() or (inside / "train" / "pos").is_dir():
+            return inside
+    return None
+
+
+def read(path: Path) -> Dataset:
+    """Reads what ``find`` found; raises DataError if it is damaged or not these reviews."""
+    if path.is_dir():
+        return _from_rows(_rows_of_folder(path), path)
+    if path.suffix == ".parquet":
+        return _from_parquet(path)
+    if path.suffix == ".npz":
+        return _from_npz(path)
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            return _from_rows(_rows_of_archive(archive), path)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DataError(f"{path}: not a readable archive ({error}); fetch it again.") from error
+
+
+def download(
+    folder: Path,
+    *,
+    url: str = URL,
+    sha256: str = SHA256,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Path:
+    """Fetches the archive, checks and unpacks it, and returns ``folder``/aclImdb.
+
+    An interrupted download goes on where it was. The unpacked folder appears in one step.
+
+    Raises OSError if the network fails, DataError if what came is not the release.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "aclImdb_v1.tar.gz"
+    part = archive.with_suffix(".gz.part")
+    _fetch(url, part, progress)
+    if _sha256(part) != sha256:
+        part.unlink()
+        raise DataError(
+            f"{url}: what was downloaded is not the published file (SHA-256 differs).\n"
+            "  It was removed; try again, or supply the file by --data PATH."
+        )
+    part.replace(archive)
+    target = folder / "aclImdb"
+    unpack(archive, target)
+    archive.unlink()
+    return target
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpacks the labelled reviews, and nothing else, as ``target``; it appears in one step.
+
+    Only members whose names are those of reviews are written, each under a name made here, so that
+    nothing in the archive can lead outside. Raises DataError if there are none.
+    """
+    staging = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            for member in opened:
+                match = REVIEW.search(member.name)
+                if match is None or not member.isreg():
+                    continue
+                content = opened.extractfile(member)
+                if content is None or member.size > LONGEST_REVIEW:
+                    raise DataError(f"{archive}: {member.name} is not a review.")
+                split, label, number, rating = match.groups()
+                file = staging / split / label / f"{number}_{rating}.txt"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content.read())
+        if not staging.exists():
+            raise DataError(f"{archive}: there are no reviews in this archive.")
+        shutil.rmtree(target, ignore_errors=True)
+        staging.rename(target)
+    except (tarfile.TarError, EOFError) as error:
+        raise DataError(f"{archive}: not a readable archive ({error}).") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | None) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})  # noqa: S310
+    try:
+        response = urllib.request.urlopen(request, timeout=30)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
+            return  # nothing is left to fetch; the checksum will tell
+        raise
+    with response:
+        resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        done = done if resumed else 0
+        left = response.headers.get("Content-Length")
+        total = done + int(left) if left else None
+        with part.open("ab" if resumed else "wb") as file:
+            while block := response.read(1 << 16):
+                file.write(block)
+                done += len(block)
+                if progress:
+                    progress(done, total)
+    if total is not None and done < total:
+        raise ConnectionError(f"the connection broke after {done:,} of {total:,} bytes")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rows_of_folder(folder: Path) -> Iterable[Row]:
+    for split, label in PARTS:
+        for file in (folder / split / label).glob("*.txt"):
+            match = REVIEW.search(f"{split}/{label}/{file.name}")
+            if match is not None:
+                yield split, label, int(match[3]), _decoded(file.read_bytes(), file.name)
+
+
+def _rows_of_archive(archive: tarfile.TarFile) -> Iterable[Row]:
+    for member in archive:
+        match = REVIEW.search(member.name)
+        if match is None or not member.isreg():
+            continue
+        content = archive.extractfile(member)
+        if content is None or member.size > LONGEST_REVIEW:
+            raise DataError(f"{member.name} is not a review.")
+        yield match[1], match[2], int(match[3]), _decoded(content.read(), member.name)
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: not UTF-8 ({error}).") from error
+
+
+def _from_rows(rows: Iterable[Row], path: Path) -> Dataset:
+    ordered = sorted(rows, key=lambda row: (PARTS.index((row[0], row[1])), row[2]))
+    if not ordered:
+        raise DataError(f"{path}: there are no reviews here.")
+    import pyarrow as pa
+
+    return _dataset(
+        ids=[f"{split}/{label}/{number}" for split, label, number, _ in ordered],
+        texts=ArrowTexts(pa.array([row[3] for row in ordered], pa.large_string())),
+        labels=np.asarray([int(row[1] == "pos") for row in ordered]),
+        splits=np.asarray([row[0] for row in ordered]),
+        path=path,
+    )
+
+
+def _from_parquet(path: Path) -> Dataset:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["split", "id", "text", "label"])
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise DataError(f"{path}: not the reviews as a Parquet table ({error}).") from error
+    labels = table["label"].to_numpy().astype(np.int64)
+    is_train = pc.equal(table["split"].cast(pa.string()), "train").to_numpy()
+    if not np.isin(labels, (0, 1)).all() or sum(one.null_count for one in table.columns):
+        raise DataError(f"{path}: labels must be 0 and 1, and no value may be missing.")
+    splits = np.where(is_train, "train", "test")
+    names = np.where(labels == 1, "pos", "neg")
+    numbers = table["id"].to_numpy().astype(str)
+    ids = np.char.add(np.char.add(np.char.add(splits, "/"), np.char.add(names, "/")), numbers)
+    return _dataset(ids.tolist(), ArrowTexts(table["text"]), labels, splits, path)
+
+
+def _from_npz(path: Path) -> Dataset:
+    parts = read_sequences(path)
+    words, known = word_of_rank(path.with_name("imdb_word_index.json"))
+    sequences = [ranks for split in parts for ranks in parts[split][0]]
+    labels = np.asarray([label for split in parts for label in parts[split][1]])
+    splits = np.repeat(list(parts), [len(parts[split][1]) for split in parts])
+    if len(sequences) != len(labels) or not np.isin(labels, (0, 1)).all():
+        raise DataError(f"{path}: its sequences and labels do not fit each other.")
+    import pyarrow as pa
+
+    texts = [" ".join(map(words, ranks)) for ranks in sequences]
+    notice = (
+        f"{path.name} holds word ranks and no texts; words were put back from imdb_word_index.json."
+        if known
+        else f"{path.name} holds word ranks and no texts; words are shown as rank1, rank2, ... "
+        "Put Keras's imdb_word_index.json beside it to see them."
+    )
+    ids = [f"{split}/{number}" for number, split in enumerate(splits)]
+    return _dataset(
+        ids, ArrowTexts(pa.array(texts, pa.large_string())), labels, splits, path, notice
+    )
+
+
+def _dataset(
+    ids: list[str],
+    texts: ArrowTexts,
+    labels: NDArray[np.int64],
+    splits: NDArray[np.str_],
+    path: Path,
+    *notices: str,
+) -> Dataset:
+    return Dataset(
+        name="imdb",
+        origin=path.name,
+        fingerprint=fingerprint_of(texts, labels, LABELS, splits),
+        ids=ids,
+        texts=texts,
+        labels=labels.astype(np.int64),
+        label_names=LABELS,
+        splits=splits,
+        notices=notices,
+    )

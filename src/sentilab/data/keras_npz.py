@@ -1,0 +1,214 @@
+"""Keras's imdb.npz without unpickling.
+
+Its arrays x_train and x_test hold Python lists of integers, which NumPy stores as a pickle. A
+pickle is a program; running one from a file is what must not happen. The opcodes that such an array
+is made of are few, so this module walks them itself: it builds lists of integers and nothing else,
+never imports or calls what the file names, and refuses any opcode that has no place there.
+"""
+
+import ast
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sentilab.errors import DataError
+
+MAGIC = b"\x93NUMPY"
+# What an object array's envelope may name: how NumPy says "an array of objects".
+ENVELOPE = {
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+}
+
+
+def read_sequences(path: Path) -> dict[str, tuple[list[list[int]], list[int]]]:
+    """(sequences, labels) under "train" and "test"; raises DataError for any other content."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                split: (
+                    _array(archive.read(f"x_{split}.npy"), path, f"x_{split}"),
+                    _array(archive.read(f"y_{split}.npy"), path, f"y_{split}"),
+                )
+                for split in ("train", "test")
+            }
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError) as error:
+        raise DataError(f"{path}: not Keras's imdb.npz ({error}).") from error
+
+
+def word_of_rank(index: Path) -> tuple[Callable[[int], str], bool]:
+    """(rank -> word, whether ``index``, Keras's imdb_word_index.json, was there to tell).
+
+    The sequences are stored by rank, from 1, without start token or offset.
+    """
+    if not index.is_file():
+        return "rank{}".format, False
+    try:
+        words = {int(rank): str(word) for word, rank in json.loads(index.read_text()).items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DataError(f"{index}: not a word index ({error}).") from error
+    return (lambda rank: words.get(rank, f"rank{rank}")), True
+
+
+def _array(content: bytes, path: Path, name: str) -> Any:
+    complaint = f"{path}: {name} is not an array as Keras stores it"
+    if not content.startswith(MAGIC):
+        raise DataError(f"{complaint}.")
+    try:
+        wide = content[6] > 1
+        size = struct.unpack_from("<I" if wide else "<H", content, 8)[0]
+        start = 12 if wide else 10
+        header = ast.literal_eval(content[start : start + size].decode("latin-1"))
+        body = content[start + size :]
+        if header["descr"] == "|O":
+            return _Walker(body).result()
+        import numpy as np
+
+        return [int(one) for one in np.frombuffer(body, np.dtype(header["descr"]))]
+    except (struct.error, ValueError, SyntaxError, KeyError, TypeError, IndexError) as error:
+        raise DataError(f"{complaint} ({error}).") from error
+
+
+class _Name(tuple[str, str]):
+    """A global that the envelope names. It stands for itself and is never looked up."""
+
+
+class _Walker:
+    """Walks one pickle. Its stack holds ints, strings, bytes, lists, tuples and _Names only."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+        self._stack: list[object] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, object] = {}
+
+    def result(self) -> Any:
+        """The array's content: a list of lists of ints. Raises ValueError for anything else."""
+        body, stack = self._body, self._stack
+        while True:
+            code = body[self._at]
+            self._at += 1
+            if code == 0x4B:  # BININT1: by far the most frequent, so it comes first
+                stack.append(body[self._at])
+                self._at += 1
+            elif code == 0x4D:  # BININT2
+                stack.append(body[self._at] | body[self._at + 1] << 8)
+                self._at += 2
+            elif code == 0x4A:  # BININT
+                stack.append(self._unpack("<i"))
+            elif code == 0x2E:  # STOP
+                return self._content()
+            else:
+                self._step(code)
+
+    def _step(self, code: int) -> None:
+        stack = self._stack
+        match chr(code):
+            case "\x80":  # PROTO
+                self._at += 1
+            case "\x95":  # FRAME
+                self._at += 8
+            case "(":  # MARK
+                self._marks.append(len(stack))
+            case "]":  # EMPTY_LIST
+                stack.append([])
+            case "e":  # APPENDS
+                items = self._since_mark()
+                self._list().extend(items)
+            case "a":  # APPEND
+                item = stack.pop()
+                self._list().append(item)
+            case ")":  # EMPTY_TUPLE
+                stack.append(())
+            case "\x85" | "\x86" | "\x87":  # TUPLE1, TUPLE2, TUPLE3
+                size = code - 0x84
+                items = stack[-size:]
+                del stack[-size:]
+                stack.append(tuple(items))
+            case "t":  # TUPLE
+                stack.append(tuple(self._since_mark()))
+            case "N" | "\x88" | "\x89":  # NONE, NEWTRUE, NEWFALSE
+                stack.append({"N": None, "\x88": True, "\x89": False}[chr(code)])
+            case "X":  # BINUNICODE
+                stack.append(self._take(self._unpack("<I")).decode("utf-8"))
+            case "\x8c":  # SHORT_BINUNICODE
+                stack.append(self._take(self._take(1)[0]).decode("utf-8"))
+            case "U" | "C":  # SHORT_BINSTRING, SHORT_BINBYTES
+                stack.append(self._take(self._take(1)[0]))
+            case "q":  # BINPUT
+                self._memo[self._take(1)[0]] = stack[-1]
+            case "r":  # LONG_BINPUT
+                self._memo[self._unpack("<I")] = stack[-1]
+            case "\x94":  # MEMOIZE
+                self._memo[len(self._memo)] = stack[-1]
+            case "h":  # BINGET
+                stack.append(self._memo[self._take(1)[0]])
+            case "j":  # LONG_BINGET
+                stack.append(self._memo[self._unpack("<I")])
+            case "c":  # GLOBAL
+                stack.append(self._named(self._line(), self._line()))
+            case "\x93":  # STACK_GLOBAL
+                name, module = stack.pop(), stack.pop()
+                stack.append(self._named(str(module), str(name)))
+            case "R":  # REDUCE: not called; only an empty array or a dtype may be meant
+                arguments, callee = stack.pop(), stack.pop()
+                if not isinstance(callee, _Name):
+                    raise ValueError("it calls something that is no name")
+                stack.append(arguments)
+            case "b":  # BUILD: the state of the array or of its dtype
+                state = stack.pop()
+                stack[-1] = state
+            case _:
+                raise ValueError(f"opcode {code:#04x} has no place in it")
+
+    def _content(self) -> Any:
+        state = self._stack[-1]
+        if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[4], list):
+            raise ValueError("it is no array of lists")
+        _, shape, _, _, lists = state
+        if shape != (len(lists),):
+            raise ValueError("its shape does not fit its content")
+        for one in lists:
+            if not isinstance(one, list) or not all(type(item) is int for item in one):
+                raise ValueError("it holds something else than lists of whole numbers")
+        return lists
+
+    def _named(self, module: str, name: str) -> _Name:
+        if (module, name) not in ENVELOPE:
+            raise ValueError(f"it names {module}.{name}")
+        return _Name((module, name))
+
+    def _since_mark(self) -> list[object]:
+        start = self._marks.pop()
+        items = self._stack[start:]
+        del self._stack[start:]
+        return items
+
+    def _list(self) -> list[object]:
+        last = self._stack[-1]
+        if not isinstance(last, list):
+            raise ValueError("it appends to something that is no list")
+        return last
+
+    def _take(self, size: int) -> bytes:
+        taken = self._body[self._at : self._at + size]
+        if len(taken) < size:
+            raise ValueError("it ends too early")
+        self._at += size
+        return taken
+
+    def _unpack(self, form: str) -> int:
+        return int(struct.unpack(form, self._take(struct.calcsize(form)))[0])
+
+    def _line(self) -> str:
+        end = self._body.index(b"\n", self._at)
+        line = self._body[self._at : end].decode("utf-8")
+        self._at = end + 1
+        return line

@@ -1,0 +1,134 @@
+"""Which rows train, validate and test; texts that repeat never stand on two sides.
+
+Two texts are repeats of each other if they are equal after folding white space and case.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentilab.data.dataset import Dataset
+from sentilab.errors import DataError
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Row numbers of ``dataset``, each part in ascending order."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    protocol: str
+    dataset: Dataset = field(repr=False)
+
+    @cached_property
+    def duplicates(self) -> dict[str, int]:
+        """How texts repeat, counted when first asked for (reading every text takes a second).
+
+        ``repeated_texts``: rows whose text stands in an earlier row;
+        ``straddling_official_splits``: distinct texts in both official splits;
+        ``removed_from_training``: training rows left out because their text is in the test part;
+        ``grouped_in_holdout``: rows that carving kept together with a repeat.
+        """
+        groups = repeat_groups(self.dataset)
+        parts = np.concatenate([self.train, self.validation])
+        holdout = self.protocol == "holdout"
+        _, counts = np.unique(groups[parts], return_counts=True)
+        splits = self.dataset.splits
+        return {
+            "repeated_texts": len(groups) - len(np.unique(groups)),
+            "straddling_official_splits": 0
+            if splits is None
+            else len(np.intersect1d(groups[splits == "train"], groups[splits == "test"])),
+            "removed_from_training": len(groups) - len(parts) - len(self.test) if holdout else 0,
+            "grouped_in_holdout": int(counts[counts > 1].sum()) if holdout else 0,
+        }
+
+
+def partition(
+    dataset: Dataset,
+    protocol: str,
+    *,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+    seed: int = 297,
+) -> Partition:
+    """Splits ``dataset`` as ``protocol`` says.
+
+    "notebook": the official splits as they are, repeats and all, and validation is the test part.
+    "holdout": test as given; training rows that repeat a test text are left out; validation is
+    ``validation_fraction`` of the rest, stratified by label. Without official splits a test part of
+    ``test_fraction`` is carved first, in the same way, under either protocol.
+
+    Raises DataError if a label has too few rows to stand on every side.
+    """
+    rows = np.arange(len(dataset))
+    official = dataset.splits is not None
+    if official and protocol == "notebook":
+        train, test = rows[dataset.splits == "train"], rows[dataset.splits == "test"]
+        return Partition(train, test, test, protocol, dataset)
+    groups = repeat_groups(dataset)
+    if official:
+        train, test = rows[dataset.splits == "train"], rows[dataset.splits == "test"]
+    else:
+        train, test = _carve(rows, groups, dataset, test_fraction, seed)
+    if protocol == "notebook":
+        return Partition(train, test, test, protocol, dataset)
+    clean = train[~np.isin(groups[train], groups[test])]
+    train, validation = _carve(clean, groups, dataset, validation_fraction, seed)
+    return Partition(train, validation, test, protocol, dataset)
+
+
+def repeat_groups(dataset: Dataset) -> Rows:
+    """For each row the number of the first row with the same text: shape (texts,)."""
+    first_with: dict[str, int] = {}
+    folded = (" ".join(text.split()).casefold() for text in dataset.texts)
+    return np.fromiter(
+        (first_with.setdefault(text, row) for row, text in enumerate(folded)),
+        np.int64,
+        len(dataset),
+    )
+
+
+def _carve(
+    rows: Rows, groups: Rows, dataset: Dataset, fraction: float, seed: int
+) -> tuple[Rows, Rows]:
+    """(kept, carved): whole groups in a seeded order, until each label's share is reached."""
+    random = np.random.default_rng(seed)
+    labels = dataset.labels[rows]
+    wanted = np.round(np.bincount(labels, minlength=dataset.classes) * fraction).astype(int)
+    for number, name in enumerate(dataset.label_names):
+        have = int((labels == number).sum())
+        if have and not 0 < wanted[number] < have:
+            raise DataError(
+                f'{dataset.name}: the label "{name}" has {have} texts, too few to split off '
+                f"{fraction:.0%} of them. Add texts of this label, or leave it out."
+            )
+    # A group is judged by the label of its first row; members of another label are rare enough
+    # (contradictory repeats) to leave the shares within a few rows of what was asked.
+    _, group_of, sizes = np.unique(groups[rows], return_inverse=True, return_counts=True)
+    first = np.full(len(sizes), len(rows))
+    np.minimum.at(first, group_of, np.arange(len(rows)))
+    carved = np.zeros(len(sizes), bool)
+    taken = np.zeros(dataset.classes, int)
+    for group in random.permutation(len(sizes)):
+        label = labels[first[group]]
+        if taken[label] + sizes[group] <= wanted[label]:
+            carved[group] = True
+            taken[label] += sizes[group]
+    chosen = carved[group_of]
+    missing = [
+        name
+        for number, name in enumerate(dataset.label_names)
+        if (labels == number).any() and not (labels[chosen] == number).any()
+    ]
+    if missing or chosen.all():
+        raise DataError(
+            f"{dataset.name}: too many repeats to split off {fraction:.0%} without having the same "
+            f"text on both sides (labels left empty: {', '.join(missing) or 'all'})."
+        )
+    return rows[~chosen], rows[chosen]
