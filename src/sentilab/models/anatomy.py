@@ -3,7 +3,9 @@ whether the output fits the labels.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 from sentilab.errors import ModelCannotTrain
@@ -46,14 +48,12 @@ class Anatomy:
 
 
 def anatomy(model: Any, task: Task) -> Anatomy:
-    """Takes a built Keras model apart; texts have shape (None, task.length)."""
-    shapes = _shape_trace(model, task)
-    layers = tuple(_layer(one, shapes[one.name], task) for one in model.layers)
-    output = shapes[model.layers[-1].name][1]
+    """Takes a built functional or sequential Keras model apart; texts are (None, task.length)."""
+    shapes, output = _shape_trace(model, task)
     refusal = _refusal(model, shapes, output, task)
     return Anatomy(
         model=model.name,
-        layers=layers,
+        layers=tuple(_layer(one, *shapes[one.name]) for one in model.layers),
         parameters=model.count_params(),
         trainable_parameters=sum(math.prod(one.shape) for one in model.trainable_weights),
         output_shape=str(output),
@@ -69,8 +69,8 @@ def require_trainable(model: Any, task: Task) -> None:
         raise ModelCannotTrain(refusal)
 
 
-def _shape_trace(model: Any, task: Task) -> dict[str, tuple[Shape, Shape]]:
-    """(input shape, output shape) of each layer by name, for texts of the task's length.
+def _shape_trace(model: Any, task: Task) -> tuple[dict[str, tuple[Shape, Shape]], Shape]:
+    """(input shape, output shape) of each layer by name, and the model's output shape.
 
     Symbolic: the same layers are called anew on an input whose length is known.
     """
@@ -84,95 +84,137 @@ def _shape_trace(model: Any, task: Task) -> dict[str, tuple[Shape, Shape]]:
         trace[layer.name] = (tuple(given), tuple(gives))
         return result
 
-    keras.models.clone_model(
-        model, input_tensors=known, clone_function=lambda layer: layer, call_function=call
-    )
+    if isinstance(model, keras.Sequential):
+        output = known
+        for layer in model.layers:
+            output = call(layer, output)
+    else:
+        anew = keras.models.clone_model(
+            model, input_tensors=known, clone_function=lambda layer: layer, call_function=call
+        )
+        output = anew.outputs[0]
     whole = tuple(known.shape)
-    return {one.name: trace.get(one.name, (whole, whole)) for one in model.layers}
+    shapes = {one.name: trace.get(one.name, (whole, whole)) for one in model.layers}
+    return shapes, tuple(output.shape)
 
 
-def _layer(layer: Any, shapes: tuple[Shape, Shape], task: Task) -> LayerAnatomy:
-    given, result = shapes
+def _layer(layer: Any, given: Shape, result: Shape) -> LayerAnatomy:
     symbolic: Any = getattr(layer, "output", None)
     symbolic_shape = tuple(symbolic.shape) if hasattr(symbolic, "shape") else result
-    arithmetic, explanation = _explain(layer, given, result, task)
     return LayerAnatomy(
         name=layer.name,
         kind=_kind(layer),
         symbolic_shape=str(symbolic_shape),
         shape=str(result),
         parameters=layer.count_params(),
-        arithmetic=arithmetic,
-        explanation=explanation,
+        arithmetic=_arithmetic(layer, given),
+        explanation=_explanation(layer, given, result),
     )
 
 
 def _kind(layer: Any) -> str:
     kind = type(layer).__name__
-    return f"{kind}({_kind(layer.forward_layer)})" if kind == "Bidirectional" else kind
+    if isinstance(layer, import_keras().layers.Bidirectional):
+        return f"{kind}({_kind(layer.forward_layer)})"
+    return kind
 
 
-def _explain(layer: Any, given: Shape, result: Shape, task: Task) -> tuple[str, str]:
-    """(worked arithmetic, what happens to the shape)."""
-    kind = type(layer).__name__
-    total = f" = {layer.count_params():,}"
-    if kind == "InputLayer":
-        return "no parameters", f"{task.length} integers a text"
-    if kind == "Embedding":
-        return (
-            f"{layer.input_dim:,} words × {layer.output_dim}" + total,
-            f"each integer becomes a vector of {layer.output_dim} numbers",
-        )
-    if kind == "Dense":
-        inputs = given[-1] or 0
-        count = f"({inputs:,} + 1)" if layer.use_bias else f"{inputs:,}"
-        left = result[1:-1]
-        kept = f"; the axis of {', '.join(map(str, left))} before it stays" if left else ""
-        return (
-            f"{count} × {layer.units:,}" + total,
-            f"the last axis, {inputs:,} numbers, becomes {layer.units:,}{kept}",
-        )
-    if kind in _GATES:
-        return _gates(layer, given) + total, _sequence(layer, result)
-    if kind == "Bidirectional" and type(layer.forward_layer).__name__ in _GATES:
-        inner = _gates(layer.forward_layer, given)
-        both = "forwards and backwards, side by side; "
-        return f"2 directions × {inner}" + total, both + _sequence(layer.forward_layer, result)
-    if kind == "Flatten":
-        sizes = [one for one in given[1:] if one is not None]
-        product = " × ".join(f"{one:,}" for one in sizes)
-        return f"{product} = {math.prod(sizes):,} numbers, no parameters", "all axes become one"
+def _arithmetic(layer: Any, given: Shape) -> str:
+    """How the number of parameters comes about, with the numbers put in."""
+    if isinstance(layer, import_keras().layers.Flatten):
+        return f"{_product(given[1:])} = {math.prod(_known(given)):,} numbers, no parameters"
     if not layer.weights:
-        return "no parameters", _same_or_new(given, result)
-    products = (" × ".join(f"{size:,}" for size in one.shape) or "1" for one in layer.weights)
-    return " + ".join(products) + total, _same_or_new(given, result)
+        return "no parameters"
+    formula, value = _formula(layer, given)
+    if value != layer.count_params():
+        formula = " + ".join(_product(one.shape) or "1" for one in layer.weights)
+    return f"{formula} = {layer.count_params():,}"
 
 
-_GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
+def _formula(layer: Any, given: Shape) -> tuple[str, int]:
+    """The textbook formula of a layer's parameters and its value; ("", 0) where none is known.
 
-
-def _gates(layer: Any, given: Shape) -> str:
-    """For the LSTM: 4 gates × ((inputs + units) × units + units).
-
-    Source: the weights' shapes in keras.layers; a GRU with reset_after has a second bias.
+    A subclass, or an option such as LoRA, may have weights that the formula does not count, so
+    that the value is to be held against the layer's own count.
+    Source: the weights' shapes in keras.layers.
     """
-    gates, units, inputs = _GATES[type(layer).__name__], layer.units, given[-1]
-    two_biases = type(layer).__name__ == "GRU" and layer.reset_after
-    bias = (f" + 2 × {units}" if two_biases else f" + {units}") if layer.use_bias else ""
-    inside = f"(({units} + {inputs}) × {units}{bias})"
-    return f"{gates} gates × {inside}" if gates > 1 else inside
-
-
-def _sequence(layer: Any, result: Shape) -> str:
-    if layer.return_sequences:
-        return f"reads the words in order; {result[-1]} numbers for each word"
+    layers = import_keras().layers
+    if isinstance(layer, layers.Embedding):
+        words, size = layer.input_dim, layer.output_dim
+        return f"{words:,} words × {size:,}", words * size
+    if isinstance(layer, layers.Dense):
+        inputs, units = given[-1] or 0, layer.units
+        if layer.use_bias:
+            return f"({inputs:,} + 1) × {units:,}", (inputs + 1) * units
+        return f"{inputs:,} × {units:,}", inputs * units
+    if isinstance(layer, layers.Bidirectional):
+        formula, value = _formula(layer.forward_layer, given)
+        return f"2 directions × {formula}", 2 * value
+    gates = _gates(layer)
+    if not gates:
+        return "", 0
+    inputs, units = given[-1] or 0, layer.units
+    # A GRU that resets after the matrix product has a bias on either side of the reset.
+    biases = (2 if getattr(layer, "reset_after", False) else 1) * int(layer.use_bias)
+    bias = {0: "", 1: f" + {units:,}", 2: f" + 2 × {units:,}"}[biases]
+    inside = f"({units:,} + {inputs:,}) × {units:,}{bias}"
     return (
-        f"reads the words in order; the last state, {result[-1]} numbers, is what stays of a text"
+        f"{gates} gates × ({inside})" if gates > 1 else inside,
+        gates * ((units + inputs) * units + biases * units),
     )
 
 
-def _same_or_new(given: Shape, result: Shape) -> str:
+def _gates(layer: Any) -> int:
+    """How many matrices of one form a recurrent layer has; 0 for any other layer."""
+    layers = import_keras().layers
+    kinds = ((layers.LSTM, 4), (layers.GRU, 3), (layers.SimpleRNN, 1))
+    return next((gates for kind, gates in kinds if isinstance(layer, kind)), 0)
+
+
+def _known(shape: Sequence[int | None]) -> list[int]:
+    return [one for one in shape if one is not None]
+
+
+def _product(shape: Sequence[int | None]) -> str:
+    return " × ".join(f"{one:,}" for one in _known(shape))
+
+
+def _explanation(layer: Any, given: Shape, result: Shape) -> str:
+    """What the layer does to the data on their way."""
+    layers = import_keras().layers
+    if isinstance(layer, layers.InputLayer):
+        return f"{_product(result)} integers a text"
+    if isinstance(layer, layers.Embedding):
+        return f"each integer becomes a vector of {layer.output_dim:,} numbers"
+    if isinstance(layer, layers.Dense):
+        kept = f"; the axis of {_product(result[1:-1])} before it stays" if result[1:-1] else ""
+        return f"the last axis, {given[-1]:,} numbers, becomes {layer.units:,}{kept}"
+    if isinstance(layer, layers.Bidirectional):
+        merged = "side by side" if layer.merge_mode == "concat" else f"as {layer.merge_mode}"
+        return f"two layers, forwards and backwards, {merged}; {_reading(layer, result)}"
+    if _gates(layer):
+        return _reading(layer, result)
+    if isinstance(layer, layers.Flatten):
+        return f"all that is known of a text becomes one row of {_product(result)} numbers"
+    if isinstance(layer, layers.Conv1D):
+        return (
+            f"each window of {layer.kernel_size[0]} neighbouring positions becomes "
+            f"{layer.filters:,} numbers; {given[1]} positions become {result[1]}"
+        )
+    if isinstance(layer, layers.GlobalAveragePooling1D | layers.GlobalMaxPooling1D):
+        how = "mean" if isinstance(layer, layers.GlobalAveragePooling1D) else "maximum"
+        return f"the {how} over all {given[1]} positions; {result[-1]:,} numbers stay of a text"
+    if isinstance(layer, layers.Dropout):
+        return f"in training, {layer.rate:.0%} of the numbers are set to 0; the shape stays"
+    if isinstance(layer, layers.LayerNormalization | layers.BatchNormalization):
+        return "brought to mean 0 and variance 1, then scaled and shifted; the shape stays"
     return "the shape stays" if given == result else f"{given} becomes {result}"
+
+
+def _reading(layer: Any, result: Shape) -> str:
+    if layer.return_sequences:
+        return f"reads the words in order, {result[-1]:,} numbers for each word"
+    return f"reads the words in order; the last state, {result[-1]:,} numbers, stays of a text"
 
 
 def _refusal(model: Any, shapes: dict[str, tuple[Shape, Shape]], output: Shape, task: Task) -> str:
@@ -183,33 +225,35 @@ def _refusal(model: Any, shapes: dict[str, tuple[Shape, Shape]], output: Shape, 
     expected = f"(None, {answers})"
     if len(output) < 3:
         return (
-            f"{model.name} cannot be trained: its output has shape {output}, and for {task.classes} "
-            f"labels it must have {expected}.\n"
+            f"{model.name} cannot be trained: its output has shape {output}, and for "
+            f"{task.classes} labels it must have {expected}.\n"
             "  Let the model end in sentilab.models.head(x, task), which knows the number of labels."
         )
-    # The first layer that gives out a third axis, and the layers that pass it on.
-    source = next(one.name for one in model.layers if len(shapes[one.name][1]) >= 3)
-    keepers = [
-        one.name
-        for one in model.layers
-        if type(one).__name__ == "Dense" and len(shapes[one.name][1]) >= 3
-    ]
-    axes = ", ".join(str(size) for size in output[1:-1])
+    # From the layer that gives out a third axis to the end, nothing takes it away.
+    tail = list(takewhile(lambda one: len(shapes[one.name][1]) >= 3, reversed(model.layers)))[::-1]
+    layers = import_keras().layers
+    source = tail[0].name if tail else "its last step"
+    dense = ", ".join(one.name for one in tail[1:] if isinstance(one, layers.Dense))
+    recurrent = [one.name for one in tail if hasattr(one, "return_sequences")]
+    positions = _product(output[1:-1])
     why = (
-        f"Dense works on the last axis alone: {', '.join(keepers)} apply the same weights at each "
-        f"of the {axes} positions and keep the axis."
-        if keepers
+        f"Dense works on the last axis alone: each of {dense} applies the same weights at each of "
+        f"the {positions} positions and keeps the axis."
+        if dense
         else f"The layers after {source} keep it."
+    )
+    last_state = (
+        f"return_sequences=False in {recurrent[-1]}" if recurrent else "an LSTM's last state"
     )
     return (
         f"{model.name} cannot be trained: its output has shape {output}, the labels have shape "
         f"(None,), and so the output must have shape {expected}.\n"
-        f"  What is left over is axis 1, the {axes} word positions, which {source} gives out: the "
-        f"model answers once for each word, where there is one label for each text.\n"
+        f"  What is left over is axis 1, the {positions} word positions, which {source} gives out: "
+        f"the model answers once for each word, where there is one label for each text.\n"
         f"  {why}\n"
         "  Two ways to mend it:\n"
-        f"    - Flatten between {source} and the first Dense, with inputs of a fixed length "
-        f"({task.length}): every position gets weights of its own. The model mlp is this one.\n"
-        "    - Pooling over the word axis, such as GlobalAveragePooling1D: the positions share "
-        "their weights, and any length will do."
+        f"    - Flatten after {source}, with inputs of a fixed length ({task.length}): every "
+        "position gets weights of its own. The model mlp is made so.\n"
+        f"    - Make one vector of the positions, by GlobalAveragePooling1D or by {last_state}: the "
+        "positions share their weights, and any length will do."
     )

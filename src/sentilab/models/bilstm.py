@@ -1,14 +1,17 @@
 """Bidirectional LSTMs: the notebook's first model, and the same with one layer."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sentilab.models.backend import import_keras
 from sentilab.models.head import head
 from sentilab.models.registry import Task, register
 
+if TYPE_CHECKING:
+    from keras import Model
 
-@register("bilstm2", summary="two bidirectional LSTM layers over word vectors")
-def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+
+@register("bilstm2", summary="two bidirectional LSTM layers over word vectors", sequential=True)
+def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """2,757,761 parameters with 20,000 words and the settings' defaults."""
     keras = import_keras()
     layers = keras.layers
@@ -19,8 +22,8 @@ def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
     return keras.Model(words, head(x, task), name="bilstm2")
 
 
-@register("bilstm1", summary="one bidirectional LSTM layer over word vectors")
-def bilstm1(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+@register("bilstm1", summary="one bidirectional LSTM layer over word vectors", sequential=True)
+def bilstm1(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """2,658,945 parameters with 20,000 words and the settings' defaults."""
     keras = import_keras()
     layers = keras.layers

@@ -1,14 +1,17 @@
 """Multilayer perceptrons over word vectors: one that trains, and the notebook's that cannot."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sentilab.models.backend import import_keras
 from sentilab.models.head import head
 from sentilab.models.registry import Task, register
 
+if TYPE_CHECKING:
+    from keras import Model
 
-@register("mlp", summary="two dense layers over all word vectors at once", fixed_length=True)
-def mlp(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+
+@register("mlp", summary="two dense layers over all word vectors at once")
+def mlp(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """4,202,689 parameters with 20,000 words, length 200 and the settings' defaults."""
     keras = import_keras()
     layers = keras.layers
@@ -21,7 +24,7 @@ def mlp(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
 
 
 @register("mlp-unflattened", summary="the same without Flatten: builds, but cannot train")
-def mlp_unflattened(task: Task, *, embedding: int = 128, units: int = 64) -> Any:
+def mlp_unflattened(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """2,572,481 parameters with 20,000 words and the settings' defaults."""
     keras = import_keras()
     layers = keras.layers

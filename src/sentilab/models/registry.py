@@ -7,14 +7,18 @@ Its keyword-only arguments are its settings, their defaults the settings' defaul
 """
 
 import difflib
+import hashlib
 import importlib.util
 import inspect
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sentilab.errors import SentilabError, SettingsError
+from sentilab.models.backend import import_keras
 
 ModelFunction = TypeVar("ModelFunction", bound=Callable[..., Any])
 
@@ -32,13 +36,13 @@ class Task:
 class Registered:
     """A model's function and what is said of it.
 
-    ``fixed_length`` marks a model whose weights depend on the texts' length, as those of a dense
-    layer over all positions do.
+    ``sequential`` marks a model that reads the words one after another, which takes long: studies
+    put such models last.
     """
 
     name: str
     summary: str
-    fixed_length: bool
+    sequential: bool
     function: Callable[..., Any]
 
     @property
@@ -55,23 +59,43 @@ _registered: dict[str, Registered] = {}
 
 
 def register(
-    name: str, *, summary: str, fixed_length: bool = False
+    name: str, *, summary: str, sequential: bool = False
 ) -> Callable[[ModelFunction], ModelFunction]:
     """Makes a function from a Task and settings to a Keras model known under ``name``.
 
-    Raises SettingsError if another function has the name.
+    The function takes the Task and then settings, keyword-only, each with a default: a setting
+    must be of its default's type (any, if that is None), and a whole number that is above 0 by
+    default stays above 0.
+
+    Raises SettingsError if another function has the name, or the function is not of this form.
     """
 
     def add(function: ModelFunction) -> ModelFunction:
+        _check_form(name, function)
         known = _registered.get(name)
         if known is not None and _origin(known.function) != _origin(function):
             raise SettingsError(
                 f'A model named "{name}" is registered already; choose another name.'
             )
-        _registered[name] = Registered(name, summary, fixed_length, function)
+        _registered[name] = Registered(name, summary, sequential, function)
         return function
 
     return add
+
+
+def _check_form(name: str, function: Callable[..., Any]) -> None:
+    kinds = inspect.Parameter
+    task, *settings = inspect.signature(function).parameters.values() or (None,)
+    if (
+        task is None
+        or task.kind not in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+        or any(one.kind is not kinds.KEYWORD_ONLY or one.default is kinds.empty for one in settings)
+    ):
+        raise SettingsError(
+            f'The model "{name}" must be a function of the task and of keyword-only settings with '
+            f"defaults, as in\n"
+            f"  def {function.__name__}(task: Task, *, embedding: int = 128) -> keras.Model"
+        )
 
 
 def names() -> tuple[str, ...]:
@@ -103,14 +127,18 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
         _check_type(name, key, value, allowed[key])
 
 
+_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
 def _check_type(name: str, key: str, value: object, default: object) -> None:
-    if default is None or default is inspect.Parameter.empty:
+    if default is None:
         return
     accepted = (int, float) if isinstance(default, float) else type(default)
     boolean_for_number = isinstance(value, bool) and not isinstance(default, bool)
     if not isinstance(value, accepted) or boolean_for_number:
+        wanted = _TYPES.get(type(default), f"a {type(default).__name__}")
         raise SettingsError(
-            f"{name}'s setting {key} is {value!r}; it must be of the type of {default!r}."
+            f"{name}'s setting {key} is {value!r}; it must be {wanted}, as its default, {default!r}."
         )
     counts = isinstance(default, int) and not isinstance(default, bool) and default > 0
     if counts and isinstance(value, int) and value < 1:
@@ -118,39 +146,88 @@ def _check_type(name: str, key: str, value: object, default: object) -> None:
 
 
 def build(name: str, task: Task, settings: Mapping[str, Any] | None = None) -> Any:
-    """The Keras model, not compiled.
+    """The Keras model, not compiled, under its registered name.
 
-    Raises SettingsError for an unknown model or setting.
+    Raises SettingsError for an unknown model or setting, and if the function gives anything but a
+    functional or sequential model from one (None, task.length) of integers to one output.
     """
     check_settings(name, settings or {})
-    return describe(name).function(task, **(settings or {}))
+    model = describe(name).function(task, **(settings or {}))
+    fault = _fault(model, task)
+    if fault:
+        raise SettingsError(f'The model "{name}" cannot be used: {fault}')
+    # Keras would number an unnamed one by how many this process has built before.
+    model.name = name
+    return model
+
+
+def _fault(model: Any, task: Task) -> str:
+    """What keeps a function's result from being a model of texts, or nothing."""
+    if not isinstance(model, import_keras().Model):
+        return f"its function returns {model!r}, which is no keras.Model."
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        return "its inputs are not known before it is called; begin with keras.Input((None,))."
+    if len(inputs) > 1 or len(outputs) > 1:
+        return (
+            f"it has {len(inputs)} inputs and {len(outputs)} outputs where one of each is needed."
+        )
+    shape = tuple(inputs[0].shape)
+    if len(shape) != 2 or shape[1] not in (None, task.length):
+        return (
+            f"its input has shape {shape}, and texts come as (None, {task.length}); "
+            "use keras.Input((task.length,)), or keras.Input((None,)) for any length."
+        )
+    return ""
 
 
 def load_models_from(path: Path) -> None:
-    """Runs a user's Python file, which registers its models.
+    """Runs a user's Python file, which registers its models; loading it again replaces them.
 
-    Raises SettingsError if the file is not there, fails, or registers nothing.
+    Raises SettingsError if the file is not there, fails, or registers nothing; what was registered
+    before then stays as it was.
     """
     if not path.is_file():
         raise SettingsError(f"{path}: there is no such file of models.")
-    before = len(_registered)
-    already = {_origin(one.function)[0] for one in _registered.values()}
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own in sys.modules: dataclasses and Keras look up a class's module there.
+    module_name = f"sentilab_models_from_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()}"
+    spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     if spec is None or spec.loader is None:
         raise SettingsError(f"{path}: not a Python file; its name must end in .py.")
+    before = dict(_registered)
+    earlier = sys.modules.get(module_name)
+    for name, one in before.items():
+        if one.function.__module__ == module_name:
+            del _registered[name]
+    others = len(_registered)
+    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except SentilabError:
-        raise
-    except Exception as error:
-        raise SettingsError(
-            f"{path}: loading it failed: {type(error).__name__}: {error}"
-        ) from error
-    if len(_registered) == before and str(path) not in already:
-        raise SettingsError(f"{path}: it registers no model; use @register from sentilab.models.")
+        spec.loader.exec_module(module)
+        # The second time, models in files that it imports are registered already.
+        if len(_registered) == others and earlier is None:
+            raise SettingsError("it registers no model; use @register from sentilab.models.")
+    # SystemExit too: a script's closing sys.exit() must not end the command without a word.
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(module_name)
+        if earlier is not None:
+            sys.modules[module_name] = earlier
+        _registered.clear()
+        _registered.update(before)
+        known = str(error) if isinstance(error, SentilabError) else _told(error, path)
+        raise SettingsError(f"{path}: {known}") from error
+
+
+def _told(error: BaseException, path: Path) -> str:
+    """An error in a user's file, with the last of its lines that led there."""
+    lines = [
+        one.lineno
+        for one in traceback.extract_tb(error.__traceback__)
+        if one.filename == str(path.resolve())
+    ]
+    where = f"line {lines[-1]}: " if lines else ""
+    return f"loading it failed: {where}{type(error).__name__}: {error}"
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:
-    """Where a function stands, so that loading the same file twice is no conflict."""
-    code = inspect.unwrap(function).__code__
-    return code.co_filename, function.__qualname__
+    """What a function is called, so that running its file or notebook cell again is no conflict."""
+    return function.__module__, function.__qualname__

@@ -30,6 +30,7 @@ def summary(
         line_length=min(width, KERAS_WIDTH), print_fn=lambda line, **_: lines.append(line)
     )
     parts = anatomy(model, task)
+    lines = "\n".join(lines).rstrip().split("\n")
     lines += ["", f"The same, worked out for texts of {task.length} tokens:"]
     column = max(len(f"{one.name} ({one.kind})") for one in parts.layers) + 2
     for one in parts.layers:

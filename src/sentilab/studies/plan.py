@@ -114,5 +114,5 @@ def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
 
 
 def _effort(settings: RunSettings) -> tuple[bool, int, int]:
-    """Models of a fixed length see all positions at once; the others step through them."""
-    return (not models.describe(settings.model).fixed_length, settings.epochs, -settings.batch_size)
+    """Models that read word after word take far longer than the others."""
+    return (models.describe(settings.model).sequential, settings.epochs, -settings.batch_size)

@@ -234,7 +234,7 @@ def _grid(
     of_model = wanted.pop("model_settings", {})
     if not isinstance(of_model, dict):
         raise table.error("model_settings", f"is {of_model!r}; it must be a table of settings")
-    axes: dict[str | tuple[str, str], Any] = {
+    axes: dict[Any, Any] = {
         **wanted,
         **{("model_settings", key): value for key, value in of_model.items()},
     }

@@ -11,6 +11,7 @@ from sentilab.text.words import Encoding, Tokens, Vocabulary
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 BINS = 40
+EXAMPLE_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Portrait:
     ``length_quantiles`` and ``length_histogram`` count words a text, the start token included; the
     histogram's last bin takes all that is longer than its edge. ``padding_share`` is of all encoded
     positions, ``truncated_share`` of texts, ``unknown_share`` of words. ``frequent_words`` holds
-    [word, integer] pairs; ``example`` a text with its encoded row and what decoding gives back.
+    [word, integer] pairs; ``example`` a text (a long one's start), its encoded row, and what
+    decoding gives back.
     """
 
     texts: dict[str, int]
@@ -38,7 +40,15 @@ class Portrait:
     example: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """The fields as plain JSON values.
+
+        {"texts": {"train": n, "test": n}, "labels": {name: {"train": n, "test": n}},
+        "distinct_words": n, "mean_length": x, "length_quantiles": {"0.05": x, "0.25": x,
+        "0.5": x, "0.75": x, "0.95": x, "1.0": x}, "length_histogram": {"edges": [x, ...],
+        "counts": [n, ...]}, "length": n, "words": n, "padding_share": x, "truncated_share": x,
+        "unknown_share": x, "frequent_words": [[word, n], ...], "example": {"id": text,
+        "label": text, "text": text, "encoded": [n, ...], "decoded": text}}, shares from 0 to 1.
+        """
         return asdict(self)
 
 
@@ -88,7 +98,7 @@ def portrait(
         example={
             "id": str(dataset.ids[example]),
             "label": dataset.label_names[int(dataset.labels[example])],
-            "text": dataset.texts[example],
+            "text": _start_of(dataset.texts[example]),
             "encoded": encoded.tolist(),
             "decoded": vocabulary.decode(encoded),
         },
@@ -98,3 +108,7 @@ def portrait(
 def _example(lengths: NDArray[np.int64], limit: int, rows: NDArray[np.int64]) -> int:
     """A short text that needs padding: nearest to a third of the kept length, the first such."""
     return int(rows[np.abs(lengths - limit / 3).argmin()])
+
+
+def _start_of(text: str) -> str:
+    return text if len(text) <= EXAMPLE_CHARACTERS else text[:EXAMPLE_CHARACTERS].rstrip() + " …"

@@ -8,12 +8,14 @@ size; of these the last ``length`` are kept, with zeros in front.
 
 import hashlib
 import json
+import logging
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,10 @@ from sentilab.data import Dataset
 from sentilab.errors import DataError
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-TOKENISER_VERSION = 1
+# What is lower case depends on Python's Unicode tables, and so do the words.
+TOKENISER_VERSION = f"1-unicode-{unicodedata.unidata_version}"
+
+_log = logging.getLogger(__name__)
 
 _TO_SPACES = str.maketrans(dict.fromkeys(FILTERS, " "))
 # The same for UTF-8 bytes: bytes.translate takes a table of all 256 values and is some ten times
@@ -118,15 +123,22 @@ def cached_tokens(dataset: Dataset, folder: Path | None) -> Tokens:
     """The dataset's tokens, from ``folder`` if they were computed before; None: no cache.
 
     The file is keyed by the data's fingerprint and the tokeniser's version, and holds a checksum:
-    a damaged file is computed anew.
+    a damaged file is computed anew, and a folder that cannot be written to is done without; both
+    are logged as warnings.
     """
     if folder is None:
         return tokenize(dataset.texts)
     path = folder / f"{dataset.fingerprint[:32]}-v{TOKENISER_VERSION}.safetensors"
-    tokens = _read_cache(path)
-    if tokens is None:
-        tokens = tokenize(dataset.texts)
+    if path.exists():
+        tokens = _read_cache(path)
+        if tokens is not None:
+            return tokens
+        _log.warning("%s: the tokenised texts kept here are damaged; tokenising anew.", path)
+    tokens = tokenize(dataset.texts)
+    try:
         _write_cache(tokens, path)
+    except OSError as error:
+        _log.warning("%s: the tokenised texts cannot be kept here (%s).", folder, error)
     return tokens
 
 
@@ -179,9 +191,13 @@ class Vocabulary:
 
     def decode(self, row: Sequence[int] | NDArray[np.int32]) -> str:
         """The words of one encoded text; padding is left out, unknown words are "<?>"."""
-        special = {Encoding.START: "<start>", Encoding.OUT_OF_VOCABULARY: "<?>"}
-        names = dict(enumerate(self.words, start=Encoding.OFFSET + 1)) | special
-        return " ".join(names.get(int(one), "<?>") for one in row if one != Encoding.PAD)
+        return " ".join(self._name(int(one)) for one in row if one != Encoding.PAD)
+
+    def _name(self, number: int) -> str:
+        if number == Encoding.START:
+            return "<start>"
+        rank = number - Encoding.OFFSET
+        return self.words[rank - 1] if 1 <= rank <= len(self.words) else "<?>"
 
     def to_json(self) -> str:
         """Words and settings, for ``from_json``."""
@@ -190,18 +206,35 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":
-        """Raises DataError if ``text`` is not what ``to_json`` writes."""
+        """Raises DataError, saying what is wrong, if ``text`` is not what ``to_json`` writes."""
         try:
             content = json.loads(text)
-            encoding = Encoding(**content["encoding"])
-            words = content["words"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"This is not a vocabulary: {error!r}.") from error
-        whole = all(isinstance(one, int) and one > 0 for one in (encoding.words, encoding.length))
-        right = isinstance(words, list) and all(isinstance(one, str) for one in words)
-        if not whole or not right or len(set(words)) < len(words) or len(words) > encoding.ranks:
-            raise DataError("This is not a vocabulary: its words or settings do not fit.")
-        return cls(tuple(words), encoding)
+        except ValueError as error:
+            raise DataError(f"This is not a vocabulary: not valid JSON ({error}).") from error
+        fault = _fault(content)
+        if fault:
+            raise DataError(f"This is not a vocabulary: {fault}.")
+        return cls(tuple(content["words"]), Encoding(**content["encoding"]))
+
+
+def _fault(content: Any) -> str:
+    """What keeps parsed JSON from being a vocabulary, or nothing."""
+    if not isinstance(content, dict) or set(content) != {"encoding", "words"}:
+        return 'it must hold "encoding" and "words" and nothing else'
+    settings, words = content["encoding"], content["words"]
+    if not isinstance(settings, dict) or set(settings) != {"words", "length"}:
+        return 'its "encoding" must hold "words" and "length" and nothing else'
+    if not all(type(one) is int and one > 0 for one in settings.values()):
+        return 'the settings in "encoding" must be whole numbers above 0'
+    if not isinstance(words, list) or not all(isinstance(one, str) for one in words):
+        return '"words" must be a list of texts'
+    if len(words) > Encoding(**settings).ranks:
+        return f"{len(words):,} words are more than the settings have integers for"
+    if len(set(words)) < len(words):
+        return "a word stands there twice"
+    if words_of(" ".join(words)) != words:
+        return "some of its words are none that the encoding could meet"
+    return ""
 
 
 def _encoded(text: str) -> bytes:
@@ -213,36 +246,36 @@ def _decoded(content: bytes) -> str:
     return content.decode("utf-8", "surrogatepass")
 
 
-def _checksum(tokens: Tokens) -> str:
-    digest = hashlib.sha256(tokens.encoded_words)
-    digest.update(np.ascontiguousarray(tokens.ids).data)
-    digest.update(np.ascontiguousarray(tokens.offsets).data)
+def _checksum(tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        # Type and shape too: a flipped bit in the file's header changes them and no data.
+        digest.update(f"{name} {tensor.dtype.str} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()
 
 
 def _write_cache(tokens: Tokens, path: Path) -> None:
     from safetensors.numpy import save
 
-    content = {
+    tensors: dict[str, NDArray[Any]] = {
         "ids": tokens.ids,
         "offsets": tokens.offsets,
         "words": np.frombuffer(tokens.encoded_words, np.uint8),
     }
-    atomic.write_bytes(path, save(content, metadata={"sha256": _checksum(tokens)}))
+    atomic.write_bytes(path, save(tensors, metadata={"sha256": _checksum(tensors)}))
 
 
 def _read_cache(path: Path) -> Tokens | None:
+    """The tokens that were written to ``path``, or None if it holds anything else."""
     from safetensors import SafetensorError, safe_open
 
-    if not path.exists():
-        return None
     try:
         with safe_open(path, framework="numpy") as file:
-            tokens = Tokens(
-                file.get_tensor("ids"),
-                file.get_tensor("offsets"),
-                file.get_tensor("words").tobytes(),
-            )
-            return tokens if _checksum(tokens) == file.metadata()["sha256"] else None
-    except (SafetensorError, OSError, KeyError, TypeError):
+            tensors = {name: file.get_tensor(name) for name in ("ids", "offsets", "words")}
+            written = (file.metadata() or {}).get("sha256")
+    except (SafetensorError, OSError):
         return None
+    if _checksum(tensors) != written:
+        return None
+    return Tokens(tensors["ids"], tensors["offsets"], tensors["words"].tobytes())

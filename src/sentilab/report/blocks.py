@@ -1,0 +1,80 @@
+"""What a report is made of. The page and the Markdown file are two renderings of the same blocks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Plain text; ``kind`` is "text", "answer" (the measured one), "asked", "notebook" or "warning"."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; ``numeric`` names the columns that are set flush right."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite specification; ``description`` says in words what it shows."""
+
+    spec: dict[str, Any]
+    description: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Charts side by side, as many as there is room for."""
+
+    charts: Sequence[Chart]
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """Text whose lines and spaces matter."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are shown when asked for."""
+
+    title: str
+    blocks: "Sequence[Block]"
+
+
+Block = Paragraph | Table | Chart | Charts | Verbatim | Folded
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part; ``anchor`` is its id in the page; ``badge`` a short mark beside the title."""
+
+    title: str
+    anchor: str
+    blocks: Sequence[Block]
+    badge: str = ""
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole report. ``banner`` is set in large letters above everything, where there is one."""
+
+    title: str
+    subtitle: str
+    status: str
+    banner: str
+    highlights: Sequence[str]
+    sections: Sequence[Section] = field(default_factory=tuple)

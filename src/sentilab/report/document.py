@@ -1,0 +1,285 @@
+"""A study's results -> the document that page and Markdown render."""
+
+import re
+from collections.abc import Sequence
+
+from sentilab.report import figures
+from sentilab.report.answers import Answer, anatomy_table, answer, learning_curves
+from sentilab.report.blocks import Block, Charts, Document, Folded, Paragraph, Section, Table
+from sentilab.report.reading import Group, gather
+from sentilab.report.sentences import (
+    between,
+    duration,
+    figure,
+    listed,
+    optimism,
+    points,
+)
+from sentilab.studies import Run, StudyResults
+
+BANNER = "GENERATED DATA: THESE ARE NOT IMDB FIGURES"
+OPTIMISTIC = "chosen on the test split: optimistic"
+PROTOCOLS = {
+    "notebook": "Judged on the test split, as the notebook did",
+    "holdout": "Held out: choices on validation data, the test split scored once",
+}
+ByProtocol = dict[str, dict[str, Group]]
+STATUS = {
+    "planned": "planned",
+    "running": "under way",
+    "refused": "refused",
+    "failed": "failed",
+}
+
+
+def document(results: StudyResults) -> Document:
+    """The whole report, of a finished study or of one under way."""
+    by_protocol: ByProtocol = {name: gather(results, name) for name in results.protocols}
+    ended = sum(one.status in ("finished", "refused", "failed") for one in results.runs)
+    highlights: list[str] = []
+    sections = [*_questions(results, by_protocol, highlights)]
+    if len(results.protocols) == 2:
+        sections += _optimism(by_protocol, highlights)
+    sections += [
+        _all_runs(results, by_protocol),
+        *_costs(by_protocol),
+        *_curves(by_protocol),
+        *_models(results),
+        _made_with(results),
+    ]
+    seeds = f"seed {results.seeds[0]}" if len(results.seeds) == 1 else f"{len(results.seeds)} seeds"
+    return Document(
+        title=results.title,
+        subtitle=f"{results.description} {_data_line(results)}, {seeds}.".strip(),
+        status="" if results.finished else f"{ended} of {len(results.runs)} runs finished so far",
+        banner=BANNER if results.is_generated else "",
+        highlights=highlights,
+        sections=sections,
+    )
+
+
+def _data_line(results: StudyResults) -> str:
+    return f"Data: {results.data_name} ({results.data_origin})"
+
+
+def _questions(
+    results: StudyResults, by_protocol: ByProtocol, highlights: list[str]
+) -> list[Section]:
+    sections = []
+    for number, question in enumerate(results.questions, start=1):
+        blocks: list[Block] = [Paragraph(question.asks, "asked")]
+        if question.notebook_says:
+            blocks.append(Paragraph(question.notebook_says, "notebook"))
+        # How the data look, and what a model is made of, is the same under every protocol.
+        shared = question.kind in ("data", "refused")
+        names = results.protocols[:1] if shared else results.protocols
+        badge = ""
+        for name in names:
+            found = answer(question, by_protocol[name], results)
+            if len(names) > 1:
+                blocks.append(Paragraph(f"{PROTOCOLS[name]}:", "protocol"))
+            blocks += found.blocks
+            badge = badge or _badge(name, found)
+            if name == results.protocols[0] and found.highlight:
+                highlights.append(found.highlight)
+        sections.append(
+            Section(f"{number}. {question.title}", _anchor(question.title), blocks, badge)
+        )
+    return sections
+
+
+def _badge(protocol: str, found: Answer) -> str:
+    return OPTIMISTIC if protocol == "notebook" and found.chosen else ""
+
+
+def _optimism(by_protocol: ByProtocol, highlights: list[str]) -> list[Section]:
+    """What the choice on the test split flatters: the best shown there against an honest pick."""
+    both = [
+        (by_protocol["notebook"][name], group)
+        for name, group in by_protocol["holdout"].items()
+        if name in by_protocol["notebook"]
+        and group.finished
+        and by_protocol["notebook"][name].finished
+    ]
+    if not both:
+        return []
+    shown = max(
+        (
+            (one.val_accuracy, run.title)
+            for group, _ in both
+            for run in group.finished
+            for one in run.history
+        ),
+        key=lambda pair: pair[0],
+    )
+    _, honest = max(
+        (
+            (run.history[(run.chosen_epoch or 1) - 1].val_accuracy, run)
+            for _, group in both
+            for run in group.finished
+        ),
+        key=lambda pair: pair[0],
+    )
+    sentence = optimism(*shown, honest.accuracy or 0.0, honest.title, len(both))
+    highlights.append(sentence)
+    rows = [
+        (
+            notebook.title,
+            figure(max(one.val_accuracy for one in notebook.first.history)),
+            figure(notebook.accuracy),
+            figure(holdout.accuracy),
+            points(notebook.accuracy - holdout.accuracy),
+        )
+        for notebook, holdout in both
+    ]
+    columns = ("run", "best epoch on test", "notebook protocol", "held out", "difference")
+    table = Table(
+        "Test accuracy under both protocols; held out, a fifth less text is trained on",
+        columns,
+        rows,
+        frozenset(columns[1:]),
+    )
+    return [
+        Section(
+            "What choosing on the test set flatters",
+            "optimism",
+            [Paragraph(sentence, "answer"), table],
+        )
+    ]
+
+
+def _all_runs(results: StudyResults, by_protocol: ByProtocol) -> Section:
+    blocks: list[Block] = []
+    for protocol, groups in by_protocol.items():
+        several = len(results.seeds) > 1
+        spread = "deviation over seeds (points)" if several else "95% interval"
+        columns = (
+            *("run", "model", "batch", "epochs", "parameters", "accuracy", spread, "loss", "time"),
+            *("notebook", "difference"),
+        )
+        rows = [_row(group, several) for group in groups.values()]
+        numeric = frozenset(columns) - {"run", "model", "notebook"}
+        blocks.append(Table(PROTOCOLS[protocol], columns, rows, numeric))
+        blocks += [
+            Paragraph(f"{run.title}: {run.reason}", "warning")
+            for group in groups.values()
+            for run in group.runs
+            if run.status == "failed"
+        ]
+    note = (
+        "Accuracy and loss are of the kept weights on the test texts. Intervals are Wilson's, over "
+        "test texts."
+        if len(results.seeds) == 1
+        else "Accuracies and losses are means over seeds."
+    )
+    badge = OPTIMISTIC if "notebook" in by_protocol else ""
+    return Section("All runs", "runs", [*blocks, Paragraph(note)], badge)
+
+
+def _row(group: Group, several: bool) -> tuple[str, ...]:
+    run = group.first
+    settings = run.settings
+    recorded = run.recorded
+    asked = str(settings.epochs)
+    head = (group.title, settings.model, str(settings.batch_size))
+    size = f"{run.parameters:,}" if run.parameters else ""
+    said = recorded.text if recorded else ""
+    if not group.finished:
+        state = "refused" if run.status == "refused" else STATUS[run.status]
+        return (*head, f"{len(run.history)} of {asked}", size, state, "", "", "", said, "")
+    epochs = asked if len(run.history) == settings.epochs else f"{len(run.history)} of {asked}"
+    spread = between(group.interval)
+    if several:
+        spread = "" if group.deviation is None else f"{100 * group.deviation:.2f}"
+    difference = ""
+    if recorded and recorded.accuracy is not None:
+        difference = points(group.accuracy - recorded.accuracy)
+    done = f" ({len(group.finished)} of {len(group.runs)} seeds)" if len(group.runs) > 1 else ""
+    return (
+        *head,
+        epochs,
+        size,
+        figure(group.accuracy) + done,
+        spread,
+        f"{group.loss:.4f}",
+        duration(group.seconds),
+        said,
+        difference,
+    )
+
+
+def _costs(by_protocol: ByProtocol) -> list[Section]:
+    for protocol, groups in by_protocol.items():
+        done = [one for one in groups.values() if one.finished]
+        if len(done) > 1:
+            charts = Charts([figures.against(done, "parameters"), figures.against(done, "seconds")])
+            badge = OPTIMISTIC if protocol == "notebook" else ""
+            return [Section("What accuracy costs", "costs", [charts], badge)]
+    return []
+
+
+def _curves(by_protocol: ByProtocol) -> list[Section]:
+    blocks: list[Block] = []
+    for protocol, groups in by_protocol.items():
+        curves = learning_curves([one for one in groups.values() if one.finished])
+        if curves:
+            if len(by_protocol) > 1:
+                blocks.append(Paragraph(f"{PROTOCOLS[protocol]}:", "protocol"))
+            blocks.append(Charts(curves))
+    if not blocks:
+        return []
+    note = Paragraph("The dashed line marks the epoch that was best by validation accuracy.")
+    return [Section("Learning curves", "curves", [note, *blocks])]
+
+
+def _models(results: StudyResults) -> list[Section]:
+    different: dict[str, Run] = {}
+    for run in results.runs:
+        if run.anatomy:
+            different.setdefault(run.settings.model, run)
+    blocks: list[Block] = []
+    for name, run in different.items():
+        group = Group(name, run.title, run.settings.protocol, (run,))
+        blocks.append(Folded(f"{name}: {run.parameters:,} parameters", [anatomy_table(group)]))
+    return [Section("The models", "models", blocks)] if blocks else []
+
+
+def _made_with(results: StudyResults) -> Section:
+    environment = results.environment
+    names = {
+        "sentilab": "Sentilab",
+        "python": "Python",
+        "keras": "Keras",
+        "jax": "JAX",
+        "backend": "Keras's backend",
+        "numpy": "NumPy",
+        "system": "system",
+        "cpu": "processor",
+        "cores": "cores",
+        "lstm_path": "LSTM computed by",
+    }
+    rows = [(title, str(environment[key])) for key, title in names.items() if key in environment]
+    trained = sum(sum(run.seconds) for run in {run.folder: run for run in results.runs}.values())
+    blocks: list[Block] = [
+        Paragraph(
+            f"{_data_line(results)}; labels: {listed(list(results.label_names))}. Time is the sum of a "
+            f"run's epochs with their validation; {duration(trained)} in all. A run that goes on "
+            "from a shorter one counts that one's epochs as its own."
+        ),
+        Table("Made with", ("what", "version"), rows),
+        Paragraph(
+            "With one seed the weights are the same, bit for bit, each time on the same machine; each "
+            "run starts from that seed, where the notebook set it once for all of them."
+        ),
+    ]
+    blocks += [Paragraph(notice, "warning") for notice in results.notices]
+    return Section("How this was made", "made", blocks)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def contents(sections: Sequence[Section]) -> list[tuple[str, str]]:
+    """(anchor, title) of each section."""
+    return [(one.anchor, one.title) for one in sections]

@@ -1,0 +1,213 @@
+"""Plots as Vega-Lite specifications, made with Altair. Colours and fonts are the page's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from sentilab.report.blocks import Chart
+from sentilab.report.reading import Group
+from sentilab.report.sentences import between, duration, figure
+from sentilab.studies import Run
+
+PARTS = ["training", "validation"]
+
+
+def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
+    """Accuracy and its 95% interval for each group; a diamond marks what the notebook recorded."""
+    measured = [
+        {
+            "run": one.title,
+            "accuracy": one.accuracy,
+            "low": one.interval.low,
+            "high": one.interval.high,
+            "what": "measured",
+        }
+        for one in groups
+    ]
+    recorded = [
+        {"run": one.title, "accuracy": one.first.recorded.accuracy, "what": "the notebook"}
+        for one in groups
+        if one.first.recorded and one.first.recorded.accuracy is not None
+    ]
+    y = alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
+    x = alt.X("accuracy:Q", scale=alt.Scale(zero=False, nice=True), title="test accuracy")
+    kinds = alt.Scale(domain=["measured", "the notebook"], range=["circle", "diamond"])
+    shape = alt.Shape("what:N", scale=kinds, title=None, legend=alt.Legend(orient="bottom"))
+    base = _over(measured)
+    layers = [
+        base.mark_rule(strokeWidth=2).encode(y=y, x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_point(filled=True, size=90, opacity=1).encode(
+            y=y, x=x, shape=shape, tooltip=["run:N", alt.Tooltip("accuracy:Q", format=".4f")]
+        ),
+    ]
+    if recorded:
+        layers.append(
+            _over(recorded)
+            .mark_point(size=90, filled=False, strokeWidth=2)
+            .encode(y=y, x=x, shape=shape, color=alt.value("#e07b39"))
+        )
+    described = "; ".join(
+        f"{one.title} {figure(one.accuracy)} ({between(one.interval)})" for one in groups
+    )
+    return _chart(
+        alt.layer(*layers).properties(height=alt.Step(30)), f"Test accuracy: {described}.", title
+    )
+
+
+def curve(run: Run, metric: str = "accuracy", height: int = 170, title: str = "") -> Chart:
+    """Training and validation ``metric`` by epoch; a rule marks the best epoch by validation."""
+    rows = [
+        {"epoch": one.epoch, "part": part, metric: getattr(one, prefix + metric)}
+        for one in run.history
+        for part, prefix in zip(PARTS, ("", "val_"), strict=True)
+    ]
+    pick = max if metric == "accuracy" else min
+    best = pick(run.history, key=lambda one: getattr(one, f"val_{metric}"))
+    x = alt.X(
+        "epoch:Q",
+        axis=alt.Axis(tickMinStep=1, format="d", values=[one.epoch for one in run.history]),
+        scale=alt.Scale(domain=[0.8, max(2, len(run.history)) + 0.2], nice=False),
+    )
+    y = alt.Y(f"{metric}:Q", scale=alt.Scale(zero=False), title=metric)
+    color = alt.Color(
+        "part:N", scale=alt.Scale(domain=PARTS), title=None, legend=alt.Legend(orient="bottom")
+    )
+    base = _over(rows)
+    marker = _over([{"epoch": best.epoch}])
+    layers = [
+        marker.mark_rule(strokeDash=[4, 3], opacity=0.7).encode(x=x),
+        base.mark_line(strokeWidth=2).encode(x=x, y=y, color=color),
+        base.mark_point(filled=True, size=45, opacity=1).encode(
+            x=x,
+            y=y,
+            color=color,
+            tooltip=["epoch:Q", "part:N", alt.Tooltip(f"{metric}:Q", format=".4f")],
+        ),
+    ]
+    values = ", ".join(f"epoch {r['epoch']} {r['part']} {r[metric]:.4f}" for r in rows)
+    return _chart(
+        alt.layer(*layers).properties(height=height),
+        f"{metric.capitalize()} of {run.title}: {values}. Best epoch by validation: {best.epoch}.",
+        title or run.title,
+    )
+
+
+def stopping_curves(runs: Sequence[Run]) -> Chart:
+    """Validation accuracy by epoch, one line a run."""
+    rows = [
+        {"epoch": one.epoch, "accuracy": one.val_accuracy, "batch": str(run.settings.batch_size)}
+        for run in runs
+        for one in run.history
+    ]
+    longest = max(len(run.history) for run in runs)
+    x = alt.X(
+        "epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", values=list(range(1, longest + 1)))
+    )
+    batches = [str(run.settings.batch_size) for run in runs]
+    base = _over(rows).encode(
+        x=x,
+        y=alt.Y("accuracy:Q", scale=alt.Scale(zero=False), title="validation accuracy"),
+        color=alt.Color(
+            "batch:N",
+            sort=batches,
+            scale=alt.Scale(domain=batches),
+            title="batch size",
+            legend=alt.Legend(orient="bottom"),
+        ),
+    )
+    values = "; ".join(
+        f"batch {run.settings.batch_size}: "
+        + ", ".join(figure(one.val_accuracy) for one in run.history)
+        for run in runs
+    )
+    lines = base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=50, opacity=1)
+    return _chart(lines.properties(height=220), f"Validation accuracy by epoch. {values}.")
+
+
+def against(groups: Sequence[Group], cost: str) -> Chart:
+    """Accuracy against ``cost``, "parameters" or "seconds" of training, with 95% intervals."""
+    rows: list[dict[str, Any]] = [
+        {
+            "run": one.title,
+            "model": one.first.settings.model,
+            "accuracy": one.accuracy,
+            "low": one.interval.low,
+            "high": one.interval.high,
+            "cost": one.first.parameters if cost == "parameters" else one.seconds,
+        }
+        for one in groups
+    ]
+    title = "parameters" if cost == "parameters" else "training time (s)"
+    # Parameters of these models lie within a factor of two, training times within a hundred.
+    costs = [float(row["cost"] or 1) for row in rows]
+    spread = max(costs) / max(min(costs), 1e-9)
+    scale = alt.Scale(type="log" if spread > 5 else "linear", zero=False, nice=True, padding=15)
+    axis = alt.Axis(format="~s", tickCount=5)
+    base = _over(rows).encode(
+        x=alt.X("cost:Q", scale=scale, axis=axis, title=title),
+        color=alt.Color("model:N", title=None, legend=alt.Legend(orient="bottom")),
+    )
+    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False), title="test accuracy")
+    dots = base.mark_point(filled=True, size=80, opacity=0.9).encode(
+        y=y,
+        tooltip=[
+            "run:N",
+            alt.Tooltip("accuracy:Q", format=".4f"),
+            alt.Tooltip("cost:Q", format=",.0f"),
+        ],
+    )
+    bars = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
+    described = "; ".join(
+        f"{one.title}: "
+        + (
+            f"{one.first.parameters:,} parameters"
+            if cost == "parameters"
+            else duration(one.seconds)
+        )
+        + f", {figure(one.accuracy)}"
+        for one in groups
+    )
+    return _chart(
+        (bars + dots).properties(height=260),
+        f"Accuracy against {title}. {described}.",
+        f"Accuracy against {title}",
+    )
+
+
+def lengths(histogram: dict[str, list[float]], limit: int) -> Chart:
+    """How long the training texts are; a rule marks what the models see of them."""
+    edges, counts = histogram["edges"], histogram["counts"]
+    rows = [
+        {"from": low, "to": high, "texts": number}
+        for low, high, number in zip(edges, edges[1:], counts, strict=False)
+    ]
+    bars = (
+        _over(rows)
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X("from:Q", bin="binned", title="tokens in a text"),
+            x2="to:Q",
+            y=alt.Y("texts:Q", title="training texts"),
+            tooltip=["from:Q", "to:Q", "texts:Q"],
+        )
+    )
+    marker = _over([{"at": limit, "label": f"{limit} tokens are kept"}])
+    rule = marker.mark_rule(strokeDash=[4, 3], strokeWidth=2, color="#e07b39").encode(x="at:Q")
+    label = marker.mark_text(align="left", dx=6, y=10).encode(x="at:Q", text="label:N")
+    return _chart(
+        (bars + rule + label).properties(height=200),
+        f"Histogram of text lengths from {edges[0]:.0f} to {edges[-1]:.0f} tokens; the models see {limit}.",
+    )
+
+
+def _over(rows: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.InlineData(values=rows))
+
+
+def _chart(plot: Any, description: str, title: str = "") -> Chart:
+    spec = plot.properties(width="container").to_dict()
+    # The page brings its own look and is read offline: neither Altair's theme nor a schema address.
+    spec.pop("config", None)
+    spec.pop("$schema", None)
+    return Chart(spec, description, title)

@@ -1,0 +1,42 @@
+// Draws every plot in the page's own colours, and again when the colour scheme changes.
+(() => {
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  const paper = window.matchMedia("print");
+
+  const look = () => {
+    const style = getComputedStyle(document.documentElement);
+    const color = (name) => style.getPropertyValue(name).trim();
+    const font = getComputedStyle(document.body).fontFamily;
+    const text = { labelColor: color("--soft"), titleColor: color("--soft"), labelFont: font, titleFont: font, titleFontWeight: "normal" };
+    return {
+      background: "transparent",
+      view: { stroke: null },
+      axis: { ...text, gridColor: color("--line"), domainColor: color("--line"), tickColor: color("--line"), labelFontSize: 11, titleFontSize: 12 },
+      legend: { ...text, labelColor: color("--text"), labelFontSize: 12, symbolSize: 80 },
+      text: { color: color("--text"), font },
+      rule: { color: color("--soft") },
+      point: { color: color("--first") },
+      bar: { color: color("--first") },
+      line: { color: color("--first") },
+      range: { category: ["--first", "--second", "--third", "--fourth", "--fifth"].map(color) },
+    };
+  };
+
+  const draw = () => {
+    const config = look();
+    for (const figure of document.querySelectorAll("figure")) {
+      const spec = JSON.parse(figure.querySelector("script").textContent);
+      const options = { actions: false, renderer: "svg", config };
+      const plot = figure.querySelector(".plot");
+      window.vegaEmbed(plot, spec, options).catch((error) => {
+        plot.textContent = `This plot could not be drawn: ${error.message}`;
+      });
+    }
+  };
+
+  draw();
+  scheme.addEventListener("change", draw);
+  paper.addEventListener("change", draw);
+  // A plot in a closed part has no width to fit; it is drawn when the part opens.
+  document.addEventListener("toggle", () => window.dispatchEvent(new Event("resize")), true);
+})();
