@@ -389,8 +389,8 @@ def _conclusion(asked: Asked) -> Answer:
 
 
 def learning_curves(groups: Sequence[Group]) -> list[Chart]:
-    """One small chart a group, of its first seed."""
-    return [figures.curve(one.first) for one in groups]
+    """One small chart a group, of its first seed; one epoch alone makes no curve."""
+    return [figures.curve(one.first) for one in groups if len(one.first.history) > 1]
 
 
 _ANSWERS: dict[str, Callable[[Asked], Answer]] = {

@@ -228,7 +228,10 @@ def _curves(by_protocol: ByProtocol) -> list[Section]:
             blocks.append(Charts(curves))
     if not blocks:
         return []
-    note = Paragraph("The dashed line marks the epoch that was best by validation accuracy.")
+    note = Paragraph(
+        "The dashed line marks the epoch that was best by validation accuracy. Runs of one epoch have "
+        "no curve."
+    )
     return [Section("Learning curves", "curves", [note, *blocks])]
 
 

@@ -32,26 +32,21 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
     ]
     y = alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
     x = alt.X("accuracy:Q", scale=alt.Scale(zero=False, nice=True), title="test accuracy")
-    kinds = alt.Scale(domain=["measured", "the notebook"], range=["circle", "diamond"])
-    shape = alt.Shape("what:N", scale=kinds, title=None, legend=alt.Legend(orient="bottom"))
-    base = _over(measured)
-    layers = [
-        base.mark_rule(strokeWidth=2).encode(y=y, x=alt.X("low:Q"), x2="high:Q"),
-        base.mark_point(filled=True, size=90, opacity=1).encode(
-            y=y, x=x, shape=shape, tooltip=["run:N", alt.Tooltip("accuracy:Q", format=".4f")]
-        ),
-    ]
-    if recorded:
-        layers.append(
-            _over(recorded)
-            .mark_point(size=90, filled=False, strokeWidth=2)
-            .encode(y=y, x=x, shape=shape, color=alt.value("#e07b39"))
-        )
+    # One scale for shape and one for colour, over the same names, make one legend of both.
+    names = ["measured", "the notebook"] if recorded else ["measured"]
+    legend = alt.Legend(orient="bottom") if recorded else None
+    shapes = alt.Scale(domain=names, range=["circle", "diamond"][: len(names)])
+    shape = alt.Shape("what:N", scale=shapes, title=None, legend=legend)
+    color = alt.Color("what:N", scale=alt.Scale(domain=names), title=None, legend=legend)
+    rules = _over(measured).mark_rule(strokeWidth=2).encode(y=y, x=alt.X("low:Q"), x2="high:Q")
+    points = _over(measured + recorded).mark_point(filled=True, size=90, opacity=1)
+    tooltip = ["run:N", "what:N", alt.Tooltip("accuracy:Q", format=".4f")]
+    layers = [rules, points.encode(y=y, x=x, shape=shape, color=color, tooltip=tooltip)]
     described = "; ".join(
         f"{one.title} {figure(one.accuracy)} ({between(one.interval)})" for one in groups
     )
     return _chart(
-        alt.layer(*layers).properties(height=alt.Step(30)), f"Test accuracy: {described}.", title
+        alt.layer(*layers).properties(height=30 * len(groups)), f"Test accuracy: {described}.", title
     )
 
 
@@ -142,8 +137,8 @@ def against(groups: Sequence[Group], cost: str) -> Chart:
     # Parameters of these models lie within a factor of two, training times within a hundred.
     costs = [float(row["cost"] or 1) for row in rows]
     spread = max(costs) / max(min(costs), 1e-9)
-    scale = alt.Scale(type="log" if spread > 5 else "linear", zero=False, nice=True, padding=15)
-    axis = alt.Axis(format="~s", tickCount=5)
+    scale = alt.Scale(type="log", padding=15) if spread > 5 else alt.Scale(zero=False, padding=15)
+    axis = alt.Axis(format=".3~s", tickCount=4, grid=spread <= 5)
     base = _over(rows).encode(
         x=alt.X("cost:Q", scale=scale, axis=axis, title=title),
         color=alt.Color("model:N", title=None, legend=alt.Legend(orient="bottom")),
@@ -186,7 +181,12 @@ def lengths(histogram: dict[str, list[float]], limit: int) -> Chart:
         _over(rows)
         .mark_bar(binSpacing=1)
         .encode(
-            x=alt.X("from:Q", bin="binned", title="tokens in a text"),
+            x=alt.X(
+                "from:Q",
+                bin="binned",
+                title="tokens in a text (the last bar: so many or more)",
+                scale=alt.Scale(domain=[edges[0], edges[-1]], nice=False),
+            ),
             x2="to:Q",
             y=alt.Y("texts:Q", title="training texts"),
             tooltip=["from:Q", "to:Q", "texts:Q"],
@@ -206,7 +206,9 @@ def _over(rows: list[dict[str, Any]]) -> alt.Chart:
 
 
 def _chart(plot: Any, description: str, title: str = "") -> Chart:
-    spec = plot.properties(width="container").to_dict()
+    spec = plot.properties(
+        width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+    ).to_dict()
     # The page brings its own look and is read offline: neither Altair's theme nor a schema address.
     spec.pop("config", None)
     spec.pop("$schema", None)

@@ -144,17 +144,20 @@ def stopping(runs: Sequence[Run]) -> str:
     else:
         how = f"ended {stopped} of {len(runs)}"
     first = (
-        f"With batch size {sizes} training ran for {listed([str(n) for n in ran])} epochs and was "
-        f"best after epoch {listed([str(n) for n in best])}; early stopping {how}."
+        f"With batch size {sizes} training ran for {_each(ran)} epochs and was best after epoch "
+        f"{_each(best)}; early stopping {how}."
     )
     recorded = [one.recorded.epochs_run for one in runs if one.recorded and one.recorded.epochs_run]
     if len(recorded) < len(runs):
         return first
     same = sum(a == b for a, b in zip(ran, recorded, strict=True))
     verdict = "as" if same == len(runs) else "unlike" if same == 0 else "only in part as"
-    return (
-        f"{first} That is {verdict} in the notebook ({listed([str(n) for n in recorded])} epochs)."
-    )
+    return f"{first} That is {verdict} in the notebook ({_each(recorded)} epochs)."
+
+
+def _each(numbers: Sequence[int]) -> str:
+    """ "4" for 4, 4, 4; "4, 5 and 4" where they differ."""
+    return str(numbers[0]) if len(set(numbers)) == 1 else listed([str(one) for one in numbers])
 
 
 def ranking(groups: Sequence[Group]) -> str:
@@ -170,8 +173,7 @@ def ranking(groups: Sequence[Group]) -> str:
     if len(unclear) == len(others):
         rest = "the other" if len(others) == 1 else f"any of the {len(others)} others"
         return f"{sentence} It cannot be told apart from {rest}."
-    cannot = count(len(unclear), "setting")
-    return f"{sentence} {cannot} of the {len(others)} others cannot be told apart from it."
+    return f"{sentence} {len(unclear)} of the {len(others)} others cannot be told apart from it."
 
 
 def best_of_kind(recurrent: Group, dense: Group) -> str:
