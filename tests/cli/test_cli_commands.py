@@ -131,19 +131,19 @@ def test_ctrl_c_says_what_was_kept_and_how_to_go_on(tmp_path: Path) -> None:
     import signal
 
     (tmp_path / "small.toml").write_text(STUDY.replace("[1, 2]", "[1, 400]"))
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "sentilab", "study", "small.toml"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "epoch 3/400" in line:
-            process.send_signal(signal.SIGINT)
-            break
-    rest = process.stdout.read()
-    assert process.wait(timeout=60) == 130
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "epoch 3/400" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 130
     assert "1 of 2 trainings are left" in rest
     assert "sentilab study small.toml" in rest

@@ -216,7 +216,9 @@ def _record_at(
         gathered += text.rstrip("\r")
         try:
             fields = _parsed(gathered, separator)
-        except csv.Error:
+        except csv.Error as error:
+            if used == 1 and '"' not in raw:
+                return BadRow(number, str(error), raw), 1
             break
         if len(fields) == len(columns):
             return Row(number, dict(zip(columns, fields, strict=True)), gathered), used
@@ -257,7 +259,10 @@ def _leaves_quote_open(line: str, separator: str, is_open: bool) -> bool:
 
 def _parsed(record: str, separator: str) -> list[str]:
     csv.field_size_limit(2**31 - 1)
-    return next(csv.reader(io.StringIO(record, newline=""), delimiter=separator, strict=True), [])
+    rows = list(csv.reader(io.StringIO(record, newline=""), delimiter=separator, strict=True))
+    if len(rows) > 1:
+        raise csv.Error("a carriage return stands in the middle of the line")
+    return rows[0] if rows else []
 
 
 def _json_lines(path: Path) -> tuple[list[str], Records]:

@@ -139,11 +139,14 @@ def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | N
         left = response.headers.get("Content-Length")
         total = done + int(left) if left else None
         with part.open("ab" if resumed else "wb") as file:
-            while block := response.read(1 << 16):
-                file.write(block)
-                done += len(block)
-                if progress:
-                    progress(done, total)
+            try:
+                while block := response.read(1 << 16):
+                    file.write(block)
+                    done += len(block)
+                    if progress:
+                        progress(done, total)
+            except http.client.HTTPException as error:
+                raise ConnectionError(f"the connection broke ({error!r})") from error
     if total is not None and done < total:
         raise ConnectionError(f"the connection broke after {done:,} of {total:,} bytes")
 

@@ -149,7 +149,8 @@ def _formula(layer: Any, given: Shape) -> tuple[str, int]:
         return f"{inputs:,} × {units:,}", inputs * units
     if isinstance(layer, layers.Bidirectional):
         formula, value = _formula(layer.forward_layer, given)
-        return f"2 directions × {formula}", 2 * value
+        one_matrix = _gates(layer.forward_layer) == 1
+        return f"2 directions × {f'({formula})' if one_matrix else formula}", 2 * value
     gates = _gates(layer)
     if not gates:
         return "", 0
@@ -191,9 +192,9 @@ def _explanation(layer: Any, given: Shape, result: Shape) -> str:
         return f"the last axis, {given[-1]:,} numbers, becomes {layer.units:,}{kept}"
     if isinstance(layer, layers.Bidirectional):
         merged = "side by side" if layer.merge_mode == "concat" else f"as {layer.merge_mode}"
-        return f"two layers, forwards and backwards, {merged}; {_reading(layer, result)}"
+        return f"reads the words forwards and backwards, {merged}; {_kept(layer, result)}"
     if _gates(layer):
-        return _reading(layer, result)
+        return f"reads the words in order; {_kept(layer, result)}"
     if isinstance(layer, layers.Flatten):
         return f"all that is known of a text becomes one row of {_product(result)} numbers"
     if isinstance(layer, layers.Conv1D):
@@ -211,10 +212,10 @@ def _explanation(layer: Any, given: Shape, result: Shape) -> str:
     return "the shape stays" if given == result else f"{given} becomes {result}"
 
 
-def _reading(layer: Any, result: Shape) -> str:
-    if layer.return_sequences:
-        return f"reads the words in order, {result[-1]:,} numbers for each word"
-    return f"reads the words in order; the last state, {result[-1]:,} numbers, stays of a text"
+def _kept(recurrent: Any, result: Shape) -> str:
+    if recurrent.return_sequences:
+        return f"{result[-1]:,} numbers for each word"
+    return f"the last state, {result[-1]:,} numbers, stays of a text"
 
 
 def _refusal(model: Any, shapes: dict[str, tuple[Shape, Shape]], output: Shape, task: Task) -> str:

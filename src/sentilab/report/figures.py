@@ -46,7 +46,9 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
         f"{one.title} {figure(one.accuracy)} ({between(one.interval)})" for one in groups
     )
     return _chart(
-        alt.layer(*layers).properties(height=30 * len(groups)), f"Test accuracy: {described}.", title
+        alt.layer(*layers).properties(height=30 * len(groups)),
+        f"Test accuracy: {described}.",
+        title,
     )
 
 
