@@ -270,7 +270,9 @@ def test_the_run_folder_opens_with_other_tools(
     settings = small_settings(epochs=1)
     run = train(settings, preparation.examples(settings), tmp_path / "run")
     assert run.settings() == settings
-    assert [json.loads(line)["epoch"] for line in (run.path / "metrics.jsonl").read_text().splitlines()] == [1]
+    assert [
+        json.loads(line)["epoch"] for line in (run.path / "metrics.jsonl").read_text().splitlines()
+    ] == [1]
     table = pq.read_table(run.path / "predictions.parquet")
     assert table.column_names == ["id", "label", "probability"]
     assert table.num_rows == 120

@@ -19,7 +19,7 @@ class Rejected:
     path: Path | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled texts as one table; row i is (ids[i], texts[i], labels[i], splits[i]).
 
@@ -88,10 +88,13 @@ def fingerprint_of(
     import pyarrow as pa
 
     array = (texts if isinstance(texts, ArrowTexts) else ArrowTexts(pa.array(texts)))._array
-    _, offsets, values = array.buffers()
     digest = hashlib.sha256(repr(tuple(label_names)).encode())
-    digest.update(np.frombuffer(offsets, np.int64, len(array) + 1, 8 * array.offset).data)
-    digest.update(values if values is not None else b"")
+    _, ends_buffer, values = array.buffers()
+    if len(array):
+        # A slice shares its buffers with the whole: only what is its own may count.
+        ends = np.frombuffer(ends_buffer, np.int64, len(array) + 1, 8 * array.offset)
+        digest.update((ends - ends[0]).data)
+        digest.update(memoryview(values)[ends[0] : ends[-1]] if values is not None else b"")
     digest.update(np.ascontiguousarray(labels, np.int64).data)
     if splits is not None:
         digest.update(np.asarray(splits == "train", np.uint8).data)
