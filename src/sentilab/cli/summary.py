@@ -1,5 +1,6 @@
 """sentilab summary"""
 
+import shutil
 from pathlib import Path
 
 import click
@@ -30,4 +31,6 @@ def command(
     options.load_models(models_from)
     chosen = options.model_settings(settings)
     models.check_settings(model, chosen)
-    click.echo(models.summary(model, models.Task(words, length, classes), chosen))
+    width = max(60, min(100, shutil.get_terminal_size((100, 24)).columns))
+    task = models.Task(words, length, classes)
+    click.echo(models.summary(model, task, chosen, width=width), nl=False)
