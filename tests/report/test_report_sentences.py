@@ -24,7 +24,7 @@ def said(results: StudyResults, title: str) -> str:
 def test_batch_sizes_that_differ_are_told_apart_and_equal_ones_are_not(made_up: Make) -> None:
     far = said(made_up({"two-layers-batch-16": 0.6, "two-layers-batch-64": 0.86}), "Batch size")
     assert "Batch 16 reaches 0.5" in far or "Batch 16 reaches 0.6" in far
-    assert "points below Batch 32's" in far
+    assert "of batch 32 (95% interval" in far
     assert "Batch 64 reaches" in far
     assert "no clear difference" in far.split("Batch 64 reaches")[1]
 
@@ -32,8 +32,8 @@ def test_batch_sizes_that_differ_are_told_apart_and_equal_ones_are_not(made_up: 
 def test_turning_the_figures_turns_the_sentence(made_up: Make) -> None:
     low = said(made_up({"one-layer-batch-64": 0.7}), "One layer instead of two")
     high = said(made_up({"one-layer-batch-64": 0.97}), "One layer instead of two")
-    assert "below Two bi-LSTM layers" in low
-    assert "above Two bi-LSTM layers" in high
+    assert "points below the 0." in low
+    assert "points above the 0." in high
 
 
 def test_the_best_is_the_one_with_the_highest_accuracy(made_up: Make) -> None:
@@ -42,7 +42,7 @@ def test_the_best_is_the_one_with_the_highest_accuracy(made_up: Make) -> None:
         ("two-layers-5-epochs", "Two bi-LSTM layers, batch 32, 5 epochs"),
     ):
         text = said(made_up({name: 0.99}), "The best settings so far")
-        assert f"The highest accuracy is {title}'s" in text
+        assert f"The highest accuracy is that of {title}:" in text
         assert "clearly above each of the 3 others" in text
 
 
@@ -54,7 +54,7 @@ def test_one_seed_is_never_said_to_settle_it(made_up: Make) -> None:
 def test_mlp_and_lstm_are_compared_with_their_cost(made_up: Make) -> None:
     text = said(made_up({"mlp-1-epoch-batch-32": 0.95}), "MLP or LSTM?")
     assert "The best MLP (MLP, batch 32, 1 epoch) reaches 0.9" in text
-    assert "above the best LSTM" in text
+    assert "of the best LSTM (" in text
     assert "1.5 times as many parameters" in text
     assert "times as fast" in text
 

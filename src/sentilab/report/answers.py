@@ -172,7 +172,8 @@ def _compare(asked: Asked) -> Answer:
     if baseline is None or not others:
         return Answer([NOT_YET])
     sentences = [
-        change(baseline, one, _called(one, asked), of=_called(baseline, asked)) for one in others
+        change(baseline, one, _called(one, asked), of=_called(baseline, asked, lower=True))
+        for one in others
     ]
     blocks: list[Block] = [
         Paragraph(" ".join(sentences), "answer"),
@@ -185,11 +186,11 @@ def _compare(asked: Asked) -> Answer:
     return Answer(blocks, f"{asked.question.title}: {sentences[0]}", chosen=True)
 
 
-def _called(group: Group, asked: Asked) -> str:
+def _called(group: Group, asked: Asked, *, lower: bool = False) -> str:
     """A run by what sets it apart from the others of its question."""
     axis = asked.question.axis
     if axis == "batch_size":
-        return f"Batch {group.first.settings.batch_size}"
+        return f"{'batch' if lower else 'Batch'} {group.first.settings.batch_size}"
     return group.title
 
 

@@ -30,7 +30,7 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
         for one in groups
         if one.first.recorded and one.first.recorded.accuracy is not None
     ]
-    y = alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelLimit=260))
+    y = alt.Y("run:N", sort=None, title=None)
     x = alt.X("accuracy:Q", scale=alt.Scale(zero=False, nice=True), title="test accuracy")
     # One scale for shape and one for colour, over the same names, make one legend of both.
     names = ["measured", "the notebook"] if recorded else ["measured"]

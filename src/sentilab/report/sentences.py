@@ -73,17 +73,15 @@ def evidence(found: Comparison) -> str:
 def change(baseline: Group, other: Group, subject: str, *, of: str = "") -> str:
     """How ``subject`` compares with the baseline, which is called ``of``."""
     found = compare(baseline, other)
-    of = of or baseline.title
+    reached, held = figure(other.accuracy), figure(baseline.accuracy)
+    against = f"the {held} of {of or baseline.title}"
     if found.is_clear:
         direction = "above" if found.difference > 0 else "below"
         size = f"{abs(100 * found.difference):.2f} points"
-        return (
-            f"{subject} reaches {figure(other.accuracy)}, {size} {direction} {of}'s "
-            f"{figure(baseline.accuracy)} ({evidence(found)})."
-        )
+        return f"{subject} reaches {reached}, {size} {direction} {against} ({evidence(found)})."
     return (
-        f"{subject} reaches {figure(other.accuracy)} against {of}'s {figure(baseline.accuracy)}: "
-        f"{points(found.difference)} points, no clear difference ({evidence(found)})."
+        f"{subject} reaches {reached}, {points(found.difference)} points from {against}: no clear "
+        f"difference ({evidence(found)})."
     )
 
 
@@ -164,7 +162,7 @@ def ranking(groups: Sequence[Group]) -> str:
     """Which is best, and how many of the others cannot be told from it."""
     ordered = sorted(groups, key=lambda one: -one.accuracy)
     best, others = ordered[0], ordered[1:]
-    sentence = f"The highest accuracy is {best.title}'s: {outcome(best)}."
+    sentence = f"The highest accuracy is that of {best.title}: {outcome(best)}."
     if not others:
         return sentence
     unclear = [one for one in others if not compare(one, best).is_clear]

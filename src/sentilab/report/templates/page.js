@@ -7,12 +7,14 @@
     const style = getComputedStyle(document.documentElement);
     const color = (name) => style.getPropertyValue(name).trim();
     const font = getComputedStyle(document.body).fontFamily;
+    const narrow = document.body.clientWidth < 480;
     const text = { labelColor: color("--soft"), titleColor: color("--soft"), labelFont: font, titleFont: font, titleFontWeight: "normal" };
     return {
       background: "transparent",
       view: { stroke: null },
       axis: { ...text, gridColor: color("--line"), domainColor: color("--line"), tickColor: color("--line"), labelFontSize: 11, titleFontSize: 12 },
-      legend: { ...text, labelColor: color("--text"), labelFontSize: 12, symbolSize: 80 },
+      axisY: { labelLimit: narrow ? 130 : 260 },
+      legend: { direction: narrow ? "vertical" : "horizontal", ...text, labelColor: color("--text"), labelFontSize: 12, symbolSize: 80, symbolOpacity: 1 },
       text: { color: color("--text"), font },
       rule: { color: color("--soft") },
       point: { color: color("--first") },
