@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/ready
 
-.PHONY: help setup study test lint types coverage docs-pictures lock clean
+.PHONY: help setup study test lint types lock clean
 
 help:
 	@echo "make study   set up, then run the notebook's whole study and write its report"
