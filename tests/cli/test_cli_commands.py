@@ -53,7 +53,7 @@ def test_a_study_from_the_command_line(sentilab: Sentilab, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "NOT IMDB FIGURES" in done.stdout
     assert "[1/2] mlp" in done.stdout
-    assert "val_accuracy" in done.stdout
+    assert "val_acc 0." in done.stdout
     folder = tmp_path / "runs" / "small-generated"
     assert (folder / "report.html").exists()
     assert (folder / "report.md").exists()

@@ -163,17 +163,23 @@ def test_numbers_as_labels_are_in_their_own_order(tmp_path: Path) -> None:
 
 
 cells = st.text(
-    st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1, max_size=20
+    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20
 ).filter(lambda text: text.strip())
 
 
-@given(st.lists(st.tuples(cells, st.sampled_from("ab")), min_size=2, max_size=20))
-def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]]) -> None:
+@given(
+    st.lists(st.tuples(cells, st.sampled_from("ab")), min_size=2, max_size=20),
+    st.sampled_from([("\r\n", csv.QUOTE_MINIMAL), ("\n", csv.QUOTE_ALL)]),
+)
+def test_what_a_csv_writer_writes_is_read_back(
+    rows: list[tuple[str, str]], style: tuple[str, int]
+) -> None:
     import tempfile
 
     rows = [*rows, ("last", "a"), ("least", "b")]
     content = io.StringIO(newline="")
-    csv.writer(content, lineterminator="\n").writerows([("text", "label"), *rows])
+    writer = csv.writer(content, lineterminator=style[0], quoting=style[1])
+    writer.writerows([("text", "label"), *rows])
     with tempfile.TemporaryDirectory() as folder:
         data = read(Path(folder), content.getvalue())
     assert list(data.texts) == [text for text, _ in rows]
@@ -235,3 +241,82 @@ def test_damage_in_a_made_up_file_is_found_line_by_line(tmp_path: Path) -> None:
     assert {number for number, _ in rejected(data)} == numbers
     assert len(data) == 1_500 - len(numbers)
     assert np.bincount(data.labels).min() > 700
+
+
+values = st.one_of(st.none(), st.integers(), st.text(max_size=9), st.lists(st.integers()))
+
+
+@given(st.lists(st.fixed_dictionaries({"text": values, "label": values}), max_size=20))
+def test_every_json_line_is_either_a_text_or_on_the_list(rows: list[dict[str, object]]) -> None:
+    import tempfile
+
+    rows = [*rows, {"text": "one", "label": "a"}, {"text": "two", "label": "b"}]
+    with tempfile.TemporaryDirectory() as folder:
+        data = read(Path(folder), "\n".join(map(json.dumps, rows)), "r.jsonl")
+        listed = {number for number, _ in rejected(data)} if data.rejected.count else set()
+    kept = {int(identity.removeprefix("line/")) for identity in data.ids}
+    assert kept | listed == set(range(1, len(rows) + 1))
+    assert not kept & listed
+    assert list(data.texts) == [rows[number - 1]["text"] for number in sorted(kept)]
+
+
+def test_two_stray_quotes_do_not_swallow_the_lines_between_them(tmp_path: Path) -> None:
+    between = [f"plain {number},{'ab'[number % 2]}" for number in range(20)]
+    usual = ["one,a", "two,a", "three,b", "four,b"]
+    lines = ["text,label", *usual, '"opened,a', *between, 'closing",b', "three,fields,here"]
+    data = read(tmp_path, "\n".join(lines))
+    assert [number for number, _ in rejected(data)] == [6, 28]
+    assert list(data.texts)[4:-1] == [line.partition(",")[0] for line in between]
+
+
+def test_a_text_of_several_lines_survives_faults_elsewhere_in_the_file(tmp_path: Path) -> None:
+    data = read(tmp_path, 'text,label\none,a\ntwo,b\n"first\nsecond, third\nlast",a\nbad\n')
+    assert data.texts[-1] == "first\nsecond, third\nlast"
+    assert [number for number, _ in rejected(data)] == [7]
+
+
+def test_a_file_without_faults_is_read_as_csv_has_it_whatever_its_texts_hold(
+    tmp_path: Path,
+) -> None:
+    data = read(tmp_path, 'text,label\none,a\ntwo,a\nthree,b\n"x\ny,a\nz",b\n')
+    assert data.texts[-1] == "x\ny,a\nz"
+    assert data.rejected.count == 0
+
+
+def test_half_a_character_in_json_is_set_aside(tmp_path: Path) -> None:
+    lines = ['{"text": "half \\ud800", "label": "a"}', '{"text": "x", "label": "\\udc00"}']
+    lines += ['{"text": "one", "label": "a"}', '{"text": "two", "label": "b"}']
+    data = read(tmp_path, "\n".join(lines), "r.jsonl")
+    assert [number for number, _ in rejected(data)] == [1, 2]
+
+
+def test_bytes_that_are_not_utf8_are_spelt_out_in_the_list(tmp_path: Path) -> None:
+    data = read(tmp_path, b"text,label\ncaf\xe9,a\none,a\ntwo,b\n")
+    assert data.rejected.path is not None
+    assert "caf\\xe9,a" in data.rejected.path.read_text(encoding="utf-8")
+
+
+def test_lines_that_end_in_a_carriage_return_alone_are_lines(tmp_path: Path) -> None:
+    assert list(read(tmp_path, b"text,label\rone,a\rtwo,b\r").texts) == ["one", "two"]
+
+
+def test_utf16_is_named_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="UTF-16; save it as UTF-8"):
+        read(tmp_path, "text,label\none,a\n".encode("utf-16"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [(["nan", "1", "2"], ("1", "2", "nan")), (["1.0", "1", "-3"], ("-3", "1", "1.0"))],
+)
+def test_the_order_of_labels_never_hangs_on_chance(
+    tmp_path: Path, labels: list[str], names: tuple[str, ...]
+) -> None:
+    content = "text,label\n" + "".join(f"t,{label}\n" for label in labels)
+    assert read(tmp_path, content).label_names == names
+
+
+def test_a_list_that_cannot_be_written_is_an_error_that_says_where_to(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(DataError, match="--rejected-folder"):
+        read(tmp_path, "text,label\none,a\nbad\n", rejected_folder=tmp_path / "taken")

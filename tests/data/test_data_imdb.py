@@ -302,3 +302,50 @@ def test_an_archive_without_reviews_leaves_nothing_behind(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="no reviews"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "in" / "aclImdb")
     assert not (tmp_path / "in").exists()
+
+
+def test_a_truncated_or_damaged_archive_is_an_error_in_words(tmp_path: Path) -> None:
+    path = archive_of(tmp_path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], whole[:40] + bytes(40) + whole[80:]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="archive"):
+            imdb.read(path)
+
+
+def test_an_archive_larger_than_the_release_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imdb, "MOST_REVIEWS", 3)
+    with pytest.raises(DataError, match="too large"):
+        unpack(archive_of(tmp_path), tmp_path / "in" / "aclImdb")
+    assert not list((tmp_path / "in").iterdir())
+
+
+def test_a_folder_that_lacks_a_part_is_named_with_what_is_missing(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    for file in (folder / "test" / "pos").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match="no reviews in test/pos"):
+        imdb.read(folder)
+
+
+def test_a_table_of_ones_own_may_be_called_imdb(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "my-imdb.parquet"
+    pq.write_table(pa.table({"review": ["one", "two"], "stars": [1, 5]}), path)
+    assert not is_imdb(path)
+    assert load(path).label_names == ("1", "5")
+
+
+def test_a_parquet_of_unlabelled_reviews_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"split": ["unsup", "train"], "id": [0, 1], "text": ["a", "b"], "label": [0, 1]}
+    path = tmp_path / "imdb-labelled.parquet"
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(DataError, match="splits train and test"):
+        imdb.read(path)

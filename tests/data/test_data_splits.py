@@ -90,3 +90,8 @@ def test_123_texts_straddle_the_official_splits_of_imdb() -> None:
     parts = partition(imdb, "holdout")
     assert not folded(imdb, parts.train) & folded(imdb, parts.test)
     assert abs(len(parts.validation) - 0.2 * 24_877) < 10
+
+
+def test_another_protocol_is_refused() -> None:
+    with pytest.raises(ValueError, match="notebook, holdout"):
+        partition(dataset(["a", "b"], [0, 1]), "hold-out")

@@ -90,9 +90,9 @@ class TrainingLines:
 
     def on_epoch(self, metrics: EpochMetrics, epochs: int, seconds: float) -> None:
         self._console.print(
-            f"  epoch {metrics.epoch}/{epochs}  loss {metrics.loss:.4f}  accuracy "
-            f"{metrics.accuracy:.4f}  val_loss {metrics.val_loss:.4f}  val_accuracy "
-            f"{metrics.val_accuracy:.4f}  {seconds:.0f} s",
+            f"  epoch {metrics.epoch}/{epochs}  {seconds:.0f} s  loss {metrics.loss:.4f}  acc "
+            f"{metrics.accuracy:.4f}  val_loss {metrics.val_loss:.4f}  val_acc "
+            f"{metrics.val_accuracy:.4f}",
             highlight=False,
         )
 

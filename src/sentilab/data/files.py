@@ -4,6 +4,7 @@ CSV and TSV are read line by line, so that a stray quote or an undecodable byte 
 and no other.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -84,6 +85,7 @@ class BadRow:
 
 
 Records = Iterator[Row | BadRow]
+Repeated = set[tuple[str, object]]
 
 
 def read_file(path: Path, reading: Reading | None = None) -> Dataset:
@@ -94,7 +96,9 @@ def read_file(path: Path, reading: Reading | None = None) -> Dataset:
     """
     reading = reading or Reading()
     if not path.exists():
-        raise DataError(f"{path}: there is no such file.")
+        raise DataError(
+            f'{path}: there is no such file, and no data called so but "imdb" and "generated".'
+        )
     if path.is_dir():
         raise DataError(f"{path}: a folder; name one file in it.")
     columns, records, place = _open(path, reading)
@@ -162,7 +166,11 @@ def _open(path: Path, reading: Reading) -> tuple[list[str], Records, str]:
 
 
 def _separated(path: Path, separator: str) -> tuple[list[str], Records]:
-    lines = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{path}: encoded as UTF-16; save it as UTF-8.")
+    # Old spreadsheets end lines with a carriage return alone.
+    lines = content.split(b"\n" if b"\n" in content else b"\r")
     if lines[-1] == b"":
         lines.pop()
     if not lines:
@@ -179,12 +187,62 @@ def _separated(path: Path, separator: str) -> tuple[list[str], Records]:
 
 
 def _separated_records(lines: list[bytes], columns: list[str], separator: str) -> Records:
+    records = list(_records_as_they_stand(lines, columns, separator, None))
+    if any(isinstance(one, BadRow) for one in records):
+        records = list(_records_as_they_stand(lines, columns, separator, _repeated_values(records)))
+    return iter(records)
+
+
+def _records_as_they_stand(
+    lines: list[bytes], columns: list[str], separator: str, repeated: Repeated | None
+) -> Records:
     at = 1
     while at < len(lines):
         record, used = _record_at(lines, at, columns, separator)
+        if repeated and isinstance(record, Row) and used > 2:
+            inside = lines[at + 1 : at + used - 1]
+            if any(_is_record_of_its_own(line, columns, separator, repeated) for line in inside):
+                record, used = _unclosed(at + 1, lines[at]), 1
         if record is not None:
             yield record
         at += used
+
+
+def _repeated_values(records: list[Row | BadRow]) -> Repeated:
+    """(column, value) wherever at least two records of one line share it, as they do a label."""
+    counts = Counter(
+        item
+        for record in records
+        if isinstance(record, Row) and "\n" not in record.raw
+        for item in record.fields.items()
+    )
+    return {item for item, count in counts.items() if count > 1 and item[1]}
+
+
+def _is_record_of_its_own(
+    line: bytes, columns: list[str], separator: str, repeated: Repeated
+) -> bool:
+    """Whether a line that stands inside quotes is more likely one that a stray quote swallowed.
+
+    Asked only in a file that has faults: one without is read as CSV has it, whatever it holds.
+    """
+    try:
+        fields = _parsed(line.decode("utf-8").rstrip("\r"), separator)
+    except (UnicodeDecodeError, csv.Error):
+        return False
+    return len(fields) == len(columns) and not repeated.isdisjoint(
+        zip(columns, fields, strict=True)
+    )
+
+
+def _unclosed(number: int, line: bytes) -> BadRow:
+    reason = "a quote is opened and not closed, or closed before the field ends"
+    return BadRow(number, reason, _shown(line))
+
+
+def _shown(line: bytes) -> str:
+    """The line as text, with each byte that is not UTF-8 spelt out in hexadecimal."""
+    return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
 
 
 def _record_at(
@@ -192,7 +250,7 @@ def _record_at(
 ) -> tuple[Row | BadRow | None, int]:
     """The record that begins in line ``at`` (from 0) and how many lines it took."""
     number = at + 1
-    raw = lines[at].decode("utf-8", "replace").rstrip("\r")
+    raw = _shown(lines[at])
     if not raw:
         return None, 1
     gathered = ""
@@ -228,9 +286,7 @@ def _record_at(
             return BadRow(number, reason, raw), 1
         break
     # What was gathered makes no record: the quote is a stray one, and only its own line is lost.
-    return BadRow(
-        number, "a quote is opened and not closed, or closed before the field ends", raw
-    ), 1
+    return _unclosed(number, lines[at]), 1
 
 
 def _leaves_quote_open(line: str, separator: str, is_open: bool) -> bool:
@@ -271,7 +327,7 @@ def _json_lines(path: Path) -> tuple[list[str], Records]:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
-                raw = line.decode("utf-8", "replace").rstrip("\r\n")
+                raw = _shown(line)
                 try:
                     content = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
                 except UnicodeDecodeError as error:
@@ -364,10 +420,23 @@ def _check(row: Row, text: str, label: str) -> tuple[str, str] | BadRow:
         return BadRow(row.line, f'"{text}" is {type(content).__name__}, not text', row.raw)
     if not content.strip():
         return BadRow(row.line, "empty text", row.raw)
+    if not _is_unicode(content):
+        return BadRow(row.line, "the text holds half a character (a lone surrogate)", row.raw)
     name = _label(answer)
     if name is None:
         return BadRow(row.line, f'no label: "{label}" is missing or empty', row.raw)
+    if not _is_unicode(name):
+        return BadRow(row.line, "the label holds half a character (a lone surrogate)", row.raw)
     return content, name
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it; JSON can escape half of a pair of surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _label(answer: object) -> str | None:
@@ -393,10 +462,13 @@ def _label_names(path: Path, column: str, labels: list[str]) -> tuple[str, ...]:
             f'{path}: the column "{column}" holds {len(distinct):,} different values ({shown}, ...), '
             "which are no labels. Name another: --label-column NAME."
         )
+    by_name = sorted(distinct)
     try:
-        return tuple(sorted(distinct, key=float))
+        numbers = [float(name) for name in by_name]
     except ValueError:
-        return tuple(sorted(distinct))
+        return tuple(by_name)
+    # NaN has no place in an order.
+    return tuple(by_name if any(map(math.isnan, numbers)) else sorted(by_name, key=float))
 
 
 def _set_aside(path: Path, bad: list[BadRow], total: int, reading: Reading, place: str) -> Rejected:
@@ -408,7 +480,13 @@ def _set_aside(path: Path, bad: list[BadRow], total: int, reading: Reading, plac
     writer = csv.writer(content, lineterminator="\n")
     writer.writerow((place, "reason", "content"))
     writer.writerows((one.line, one.reason, one.raw) for one in bad)
-    atomic.write_bytes(listed, content.getvalue().encode("utf-8", "surrogatepass"))
+    try:
+        atomic.write_bytes(listed, content.getvalue().encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise DataError(
+            f"{path}: {len(bad):,} rows cannot be used, and the list of them cannot be written to "
+            f"{listed} ({error.strerror}).\n  Have it written elsewhere: --rejected-folder FOLDER."
+        ) from error
     if len(bad) > reading.max_rejected * total:
         first = "\n".join(f"    {place} {one.line}: {one.reason}" for one in bad[:SHOWN])
         raise DataError(

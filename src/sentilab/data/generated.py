@@ -12,6 +12,7 @@ A text's id names its construction, as in "train/negation/000123", so that resul
 construction by construction.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +119,7 @@ ORDER = {
     ),
     "correction": (
         "the {thing} is not only {0} , it is never {1}",
+        "the {thing} is not only {0} but the very opposite of {1}",
         "far from being {1} , the {thing} turns out {0}",
         "they promised something {1} and gave us a {thing} that is {0}",
     ),
@@ -217,4 +219,4 @@ def _frame(random: np.random.Generator) -> tuple[str, str]:
 
 def _framed(sentence: str, opening: str, closing: str) -> str:
     whole = " ".join(part for part in (opening, sentence, closing) if part)
-    return whole.replace(" ,", ",") + "."
+    return re.sub(r"\ba (?=[aeiou]|honest)", "an ", whole).replace(" ,", ",") + "."

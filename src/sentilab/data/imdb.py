@@ -12,7 +12,8 @@ import shutil
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,12 @@ URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 
 LABELS = ("negative", "positive")
+COLUMNS = ("split", "id", "text", "label")
 PARTS = (("train", "neg"), ("train", "pos"), ("test", "neg"), ("test", "pos"))
 REVIEW = re.compile(r"(?:^|/)(train|test)/(neg|pos)/(\d+)_(\d+)\.txt$")
 # No review of the release is longer than 14,000 characters; what is far beyond is no review.
 LONGEST_REVIEW = 1_000_000
+MOST_REVIEWS = 50_000
 
 Row = tuple[str, str, int, str]
 """(split, "neg" or "pos", number, text)"""
@@ -38,8 +41,8 @@ Row = tuple[str, str, int, str]
 def find(place: Path) -> Path | None:
     """The reviews at ``place``, or in it if it is a folder; None if there is nothing known."""
     if place.is_file():
-        known = place.suffix == ".parquet" and "imdb" in place.name.lower()
-        return place if known or place.name.endswith((".tar.gz", ".tgz", ".npz")) else None
+        known = place.name.endswith((".tar.gz", ".tgz", ".npz")) or _is_our_parquet(place)
+        return place if known else None
     if (place / "train" / "pos").is_dir():
         return place
     for name in ("imdb-labelled.parquet", "aclImdb", "aclImdb_v1.tar.gz", "imdb.npz"):
@@ -57,11 +60,7 @@ def read(path: Path) -> Dataset:
         return _from_parquet(path)
     if path.suffix == ".npz":
         return _from_npz(path)
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            return _from_rows(_rows_of_archive(archive), path)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{path}: not a readable archive ({error}); fetch it again.") from error
+    return _from_rows(_rows_of_archive(path), path)
 
 
 def download(
@@ -97,30 +96,21 @@ def download(
 def unpack(archive: Path, target: Path) -> None:
     """Unpacks the labelled reviews, and nothing else, as ``target``; it appears in one step.
 
-    Only members whose names are those of reviews are written, each under a name made here, so that
-    nothing in the archive can lead outside. Raises DataError if there are none.
+    Only regular members whose names are those of reviews are written, each under a name made here,
+    so that no path or link in the archive can lead outside. Raises DataError as ``read`` does.
     """
     staging = target.with_name(f".{target.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        with tarfile.open(archive, "r:gz") as opened:
-            for member in opened:
-                match = REVIEW.search(member.name)
-                if match is None or not member.isreg():
-                    continue
-                content = opened.extractfile(member)
-                if content is None or member.size > LONGEST_REVIEW:
-                    raise DataError(f"{archive}: {member.name} is not a review.")
-                split, label, number, rating = match.groups()
-                file = staging / split / label / f"{number}_{rating}.txt"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content.read())
+        for match, content in _reviews_of_archive(archive):
+            split, label, number, rating = match.groups()
+            file = staging / split / label / f"{number}_{rating}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         if not staging.exists():
-            raise DataError(f"{archive}: there are no reviews in this archive.")
+            raise DataError(f"{archive}: there are no reviews here.")
         shutil.rmtree(target, ignore_errors=True)
         staging.rename(target)
-    except (tarfile.TarError, EOFError) as error:
-        raise DataError(f"{archive}: not a readable archive ({error}).") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -134,6 +124,8 @@ def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | N
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
             return  # nothing is left to fetch; the checksum will tell
         raise
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"the server's answer makes no sense: {error!r}") from error
     with response:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
         done = done if resumed else 0
@@ -149,7 +141,23 @@ def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | N
             except http.client.HTTPException as error:
                 raise ConnectionError(f"the connection broke ({error!r})") from error
     if total is not None and done < total:
-        raise ConnectionError(f"the connection broke after {done:,} of {total:,} bytes")
+        raise ConnectionError(
+            f"the connection broke after {done:,} of {total:,} bytes; the next attempt goes on there"
+        )
+
+
+def _is_our_parquet(path: Path) -> bool:
+    """Whether it is called IMDB and has our columns; a user's own table may share the name only."""
+    if path.suffix != ".parquet" or "imdb" not in path.name.lower():
+        return False
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return set(COLUMNS) <= set(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError):
+        # A damaged copy is still IMDB: reading it says what is wrong.
+        return path.name == "imdb-labelled.parquet"
 
 
 def _sha256(path: Path) -> str:
@@ -165,15 +173,30 @@ def _rows_of_folder(folder: Path) -> Iterable[Row]:
                 yield split, label, int(match[3]), _decoded(file.read_bytes(), file.name)
 
 
-def _rows_of_archive(archive: tarfile.TarFile) -> Iterable[Row]:
-    for member in archive:
-        match = REVIEW.search(member.name)
-        if match is None or not member.isreg():
-            continue
-        content = archive.extractfile(member)
-        if content is None or member.size > LONGEST_REVIEW:
-            raise DataError(f"{member.name} is not a review.")
-        yield match[1], match[2], int(match[3]), _decoded(content.read(), member.name)
+def _rows_of_archive(archive: Path) -> Iterable[Row]:
+    for match, content in _reviews_of_archive(archive):
+        yield match[1], match[2], int(match[3]), _decoded(content, match.string)
+
+
+def _reviews_of_archive(archive: Path) -> Iterator[tuple[re.Match[str], bytes]]:
+    """(name as REVIEW sees it, content) of each review; what else is in the archive is passed over.
+
+    Raises DataError if it cannot be read, or holds more, or longer, reviews than were published.
+    """
+    reviews = 0
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            for member in opened:
+                match = REVIEW.search(member.name)
+                content = opened.extractfile(member) if match and member.isreg() else None
+                if match is None or content is None:
+                    continue
+                reviews += 1
+                if member.size > LONGEST_REVIEW or reviews > MOST_REVIEWS:
+                    raise DataError(f"{archive}: too large for the IMDB reviews ({member.name}).")
+                yield match, content.read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{archive}: not a readable archive ({error}); fetch it again.") from error
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -185,8 +208,14 @@ def _decoded(content: bytes, name: str) -> str:
 
 def _from_rows(rows: Iterable[Row], path: Path) -> Dataset:
     ordered = sorted(rows, key=lambda row: (PARTS.index((row[0], row[1])), str(row[2])))
-    if not ordered:
-        raise DataError(f"{path}: there are no reviews here.")
+    present = {row[:2] for row in ordered}
+    missing = [f"{split}/{label}" for split, label in PARTS if (split, label) not in present]
+    if missing:
+        raise DataError(
+            f"{path}: there are no reviews in {', '.join(missing)}; unpack or fetch it again."
+        )
+    if len({row[:3] for row in ordered}) < len(ordered):
+        raise DataError(f"{path}: the same review stands in it twice; fetch it again.")
     import pyarrow as pa
 
     return _dataset(
@@ -204,13 +233,17 @@ def _from_parquet(path: Path) -> Dataset:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["split", "id", "text", "label"])
+        table = pq.read_table(path, columns=list(COLUMNS))
+        labels = table["label"].cast(pa.int64()).to_numpy()
+        split = table["split"].cast(pa.string())
     except (pa.ArrowException, OSError, KeyError) as error:
         raise DataError(f"{path}: not the reviews as a Parquet table ({error}).") from error
-    labels = table["label"].to_numpy().astype(np.int64)
-    is_train = pc.equal(table["split"].cast(pa.string()), "train").to_numpy()
-    if not np.isin(labels, (0, 1)).all() or sum(one.null_count for one in table.columns):
-        raise DataError(f"{path}: labels must be 0 and 1, and no value may be missing.")
+    is_train = pc.equal(split, "train").to_numpy()
+    known = is_train | pc.equal(split, "test").to_numpy()
+    if sum(one.null_count for one in table.columns) or not (np.isin(labels, (0, 1)) & known).all():
+        raise DataError(
+            f"{path}: labels must be 0 and 1, splits train and test, and no value may be missing."
+        )
     numbers = table["id"].to_numpy().astype(str)
     order = np.lexsort((numbers, labels, ~is_train))
     numbers, labels, is_train = numbers[order], labels[order], is_train[order]

@@ -6,17 +6,23 @@ is made of are few, so this module walks them itself: it builds lists of integer
 never imports or calls what the file names, and refuses any opcode that has no place there.
 """
 
-import ast
+import io
 import json
 import struct
+import tokenize
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sentilab.errors import DataError
 
-MAGIC = b"\x93NUMPY"
+# Keras's file unpacks to some 90 MB; what is far beyond is another file.
+LARGEST_ARRAY = 1 << 30
 # What an object array's envelope may name: how NumPy says "an array of objects".
 ENVELOPE = {
     ("numpy.core.multiarray", "_reconstruct"),
@@ -32,13 +38,19 @@ def read_sequences(path: Path) -> dict[str, tuple[list[list[int]], list[int]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {
-                split: (
-                    _array(archive.read(f"x_{split}.npy"), path, f"x_{split}"),
-                    _array(archive.read(f"y_{split}.npy"), path, f"y_{split}"),
-                )
+                split: (_array(archive, f"x_{split}"), _array(archive, f"y_{split}"))
                 for split in ("train", "test")
             }
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError) as error:
+    # RuntimeError and NotImplementedError are what zipfile says to encryption and odd compression.
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise DataError(f"{path}: not Keras's imdb.npz ({error}).") from error
 
 
@@ -50,29 +62,41 @@ def word_of_rank(index: Path) -> tuple[Callable[[int], str], bool]:
     if not index.is_file():
         return "rank{}".format, False
     try:
-        words = {int(rank): str(word) for word, rank in json.loads(index.read_text()).items()}
+        words = {int(rank): str(word) for word, rank in json.loads(index.read_bytes()).items()}
     except (ValueError, AttributeError, TypeError) as error:
         raise DataError(f"{index}: not a word index ({error}).") from error
     return (lambda rank: words.get(rank, f"rank{rank}")), True
 
 
-def _array(content: bytes, path: Path, name: str) -> Any:
-    complaint = f"{path}: {name} is not an array as Keras stores it"
-    if not content.startswith(MAGIC):
-        raise DataError(f"{complaint}.")
+def _array(archive: zipfile.ZipFile, name: str) -> Any:
+    """The array's content as a list; raises ValueError if it is not one as Keras stores it."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > LARGEST_ARRAY:
+        raise ValueError(f"{name} would unpack to {member.file_size:,} bytes")
+    content = io.BytesIO(archive.read(member))
+    version = np.lib.format.read_magic(content)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read_header is None:
+        raise ValueError(f"{name} has the unknown format version {version}")
     try:
-        wide = content[6] > 1
-        size = struct.unpack_from("<I" if wide else "<H", content, 8)[0]
-        start = 12 if wide else 10
-        header = ast.literal_eval(content[start : start + size].decode("latin-1"))
-        body = content[start + size :]
-        if header["descr"] == "|O":
+        with warnings.catch_warnings():
+            # A header that Python 2 wrote is good, if slow; nobody can do anything about it.
+            warnings.simplefilter("ignore", UserWarning)
+            _, _, kind = read_header(content)
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise ValueError(f"the header of {name} cannot be read: {error}") from error
+    body = content.read()
+    if kind == np.dtype(object):
+        try:
             return _Walker(body).result()
-        import numpy as np
-
-        return [int(one) for one in np.frombuffer(body, np.dtype(header["descr"]))]
-    except (struct.error, ValueError, SyntaxError, KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{complaint} ({error}).") from error
+        except (struct.error, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{name} is not an array as Keras stores it: {error}") from error
+    if kind.kind not in "iu":
+        raise ValueError(f"{name} is not an array as Keras stores it: its type is {kind}")
+    return np.frombuffer(body, kind).tolist()
 
 
 class _Name(tuple[str, str]):

@@ -56,7 +56,7 @@ def places(data: Path | None = None) -> Iterator[tuple[str, Path]]:
         return
     named = os.environ.get("SENTILAB_DATA")
     if named:
-        yield "SENTILAB_DATA", Path(named)
+        yield "SENTILAB_DATA", Path(named).expanduser()
     yield "./datasets", Path("datasets")
     yield "../shared/datasets", Path("..", "shared", "datasets")
     yield "the cache folder", cache_folder()
@@ -76,7 +76,7 @@ def _load_imdb(data: Path | None, progress: Progress | None, download: bool) -> 
         if found is not None:
             return imdb.read(found)
         state = "nothing known there" if place.exists() else "does not exist"
-        looked_at.append(f"  {what}: {place} ({state})")
+        looked_at.append(f"  {what}: {place.absolute()} ({state})")
     if data is None and download:
         try:
             return imdb.read(imdb.download(cache_folder(), progress=progress))

@@ -14,8 +14,10 @@ from sentilab.errors import DataError
 
 Rows = NDArray[np.int64]
 
+PROTOCOLS = ("notebook", "holdout")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Partition:
     """Row numbers of ``dataset``, each part in ascending order."""
 
@@ -64,8 +66,11 @@ def partition(
     ``validation_fraction`` of the rest, stratified by label. Without official splits a test part of
     ``test_fraction`` is carved first, in the same way, under either protocol.
 
-    Raises DataError if a label has too few rows to stand on every side.
+    Raises DataError if a label has too few rows to stand on every side, ValueError for another
+    protocol.
     """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f'protocol "{protocol}": it must be one of {", ".join(PROTOCOLS)}')
     rows = np.arange(len(dataset))
     official = dataset.splits is not None
     if official and protocol == "notebook":
