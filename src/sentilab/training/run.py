@@ -177,6 +177,7 @@ def metrics(
 def train_epoch(
     model: Any, settings: RunSettings, part: Part, epoch: int, listener: Listener
 ) -> tuple[float, float]:
+    """Trains ``model`` for the epoch of this number (from 1): mean loss and accuracy over it."""
     keras = models.import_keras()
     order = epoch_order(settings.seed, epoch, len(part.labels))
     batches = math.ceil(len(order) / settings.batch_size)
@@ -287,7 +288,13 @@ def _named(variables: Iterable[Any]) -> dict[str, Any]:
 
 
 def _weights(model: Any) -> resume.Arrays:
-    return {name: np.asarray(one) for name, one in _named(model.weights).items()}
+    return _arrays(_named(model.weights))
+
+
+def _arrays(variables: dict[str, Any]) -> resume.Arrays:
+    # Not np.asarray: on a backend that keeps variables on another device that fails.
+    convert = models.import_keras().ops.convert_to_numpy
+    return {name: convert(one) for name, one in variables.items()}
 
 
 def _stateful(model: Any) -> dict[str, Any]:
@@ -298,7 +305,7 @@ def _stateful(model: Any) -> dict[str, Any]:
 
 
 def _variables(model: Any) -> resume.Arrays:
-    return {name: np.asarray(one) for name, one in _stateful(model).items()}
+    return _arrays(_stateful(model))
 
 
 def _restore(model: Any, saved: resume.Arrays) -> None:
