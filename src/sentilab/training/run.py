@@ -294,7 +294,8 @@ def _weights(model: Any) -> resume.Arrays:
 def _arrays(variables: dict[str, Any]) -> resume.Arrays:
     # Not np.asarray: on a backend that keeps variables on another device that fails.
     convert = models.import_keras().ops.convert_to_numpy
-    return {name: convert(one) for name, one in variables.items()}
+    # A copy: on a CPU the array may be a view of memory that the next epoch writes to.
+    return {name: np.array(convert(one)) for name, one in variables.items()}
 
 
 def _stateful(model: Any) -> dict[str, Any]:
