@@ -162,3 +162,14 @@ def test_settings_of_the_plan_are_those_of_the_file_plus_protocol_and_seed(
 ) -> None:
     study = Study.prepare(spec, preparation, tmp_path, seeds=[5], protocols=["holdout"])
     assert study.plan.runs[0].settings == replace(spec.runs[0].settings, seed=5, protocol="holdout")
+
+
+def test_figures_recorded_on_the_studys_own_data_are_not_held_against_others(
+    preparation: Preparation, tmp_path: Path
+) -> None:
+    homework = studies.read("homework")
+    assert homework.source == "imdb"
+    Study.prepare(homework, preparation, tmp_path)
+    results = studies.read_results(tmp_path)
+    assert all(one.recorded is None for one in results.runs)
+    assert all(one.notebook_says == "" for one in results.questions)

@@ -218,7 +218,7 @@ def comparison_table(groups: Sequence[Group], baseline: Group | None) -> Table:
         f"; differences in points from {baseline.title}" if baseline else ""
     )
     columns = ("run", "accuracy", "95% interval", *of_pairs, "notebook")
-    return Table(caption, columns, rows, RUN_COLUMNS)
+    return Table(caption, columns, rows, RUN_COLUMNS).without_empty_columns()
 
 
 def _recorded(group: Group) -> str:
@@ -346,7 +346,7 @@ def _stopping(asked: Asked) -> Answer:
         ("run", "epochs", "best epoch", "best accuracy", "last accuracy", "notebook"),
         rows,
         frozenset({"epochs", "best epoch", "best accuracy", "last accuracy"}),
-    )
+    ).without_empty_columns()
     blocks: list[Block] = [
         Paragraph(sentence, "answer"),
         table,

@@ -159,7 +159,7 @@ def _all_runs(results: StudyResults, by_protocol: ByProtocol) -> Section:
         )
         rows = [_row(group, several) for group in groups.values()]
         numeric = frozenset(columns) - {"run", "model", "notebook"}
-        blocks.append(Table(PROTOCOLS[protocol], columns, rows, numeric))
+        blocks.append(Table(PROTOCOLS[protocol], columns, rows, numeric).without_empty_columns())
         blocks += [
             Paragraph(f"{run.title}: {run.reason}", "warning")
             for group in groups.values()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,8 @@ class Study:
             for name in protocols
         }
         first = runs[0].settings
+        # What was recorded on the study's own data says nothing about others.
+        own_data = dataset.name == self.spec.source
         rows = self.preparation.partition(first)
         examples = self.preparation.examples(first)
         return {
@@ -118,7 +120,9 @@ class Study:
             "title": self.spec.title,
             "description": self.spec.description,
             "questions": [
-                asdict(one) for one in self.spec.questions if _answerable(one, self.plan)
+                asdict(one if own_data else replace(one, notebook_says=""))
+                for one in self.spec.questions
+                if _answerable(one, self.plan)
             ],
             "protocols": protocols,
             "seeds": list(dict.fromkeys(one.settings.seed for one in runs)),
@@ -127,7 +131,7 @@ class Study:
                     "name": one.name,
                     "title": one.title,
                     "settings": one.settings.to_dict(),
-                    "recorded": asdict(one.recorded) if one.recorded else None,
+                    "recorded": asdict(one.recorded) if one.recorded and own_data else None,
                     "folder": one.folder.name,
                 }
                 for one in runs
