@@ -124,7 +124,9 @@ def _repeats(results: StudyResults) -> list[Block]:
                     "warning",
                 )
             )
-        if protocol == "holdout":
+        if protocol == "holdout" and (
+            counted["removed_from_training"] or counted["grouped_in_holdout"]
+        ):
             blocks.append(
                 Paragraph(
                     f"Held out: {count(counted['removed_from_training'], 'training row')} removed because "

@@ -50,12 +50,17 @@ def document(results: StudyResults) -> Document:
     seeds = f"seed {results.seeds[0]}" if len(results.seeds) == 1 else f"{len(results.seeds)} seeds"
     return Document(
         title=results.title,
-        subtitle=f"{results.description} {_data_line(results)}, {seeds}.".strip(),
+        subtitle=f"{_sentence(results.description)} {_data_line(results)}, {seeds}.".strip(),
         status="" if results.finished else f"{ended} of {len(results.runs)} runs finished so far",
         banner=BANNER if results.is_generated else "",
         highlights=highlights,
         sections=sections,
     )
+
+
+def _sentence(text: str) -> str:
+    """With a capital and a full stop, where it has none yet."""
+    return text if not text or text[-1] in ".?!" else f"{text[0].upper()}{text[1:]}."
 
 
 def _data_line(results: StudyResults) -> str:
@@ -271,8 +276,12 @@ def _made_with(results: StudyResults) -> Section:
         ),
         Table("Made with", ("what", "version"), rows),
         Paragraph(
-            "With one seed the weights are the same, bit for bit, each time on the same machine; each "
-            "run starts from that seed, where the notebook set it once for all of them."
+            "The same seed gives the same weights, bit for bit, each time on the same machine."
+            + (
+                " Each run starts from its seed, where the notebook set one for all its runs together."
+                if any(run.recorded for run in results.runs)
+                else ""
+            )
         ),
     ]
     blocks += [Paragraph(notice, "warning") for notice in results.notices]

@@ -63,11 +63,10 @@ def portrait(
     limit = vocabulary.encoding.length
     ids, lengths = tokens.of(train)
     lengths = lengths + 1
-    longest = float(
-        np.ceil(max(np.quantile(lengths, 0.99), min(limit * 1.25, lengths.max())) / 10) * 10
-    )
-    edges = np.linspace(0, longest, BINS + 1)
-    counts, _ = np.histogram(np.minimum(lengths, longest), edges)
+    # Bins of whole tokens, so that none is wider than its neighbours, and the limit among them.
+    width = int(np.ceil(max(np.quantile(lengths, 0.99), 1.1 * limit) / BINS))
+    edges = np.arange(BINS + 1) * float(width)
+    counts, _ = np.histogram(np.minimum(lengths, edges[-1]), edges)
     table = np.fromiter(
         (word in vocabulary.index for word in tokens.words), bool, len(tokens.words)
     )
