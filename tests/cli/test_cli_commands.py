@@ -127,6 +127,21 @@ def test_where_the_data_are_missing_every_place_looked_at_is_named(
         assert place in done.stderr
 
 
+def test_where_the_data_are_missing_a_study_may_go_on_with_the_generated_corpus(
+    tmp_path: Path, sentilab: Sentilab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("SENTILAB_DATA", raising=False)
+    (tmp_path / "small.toml").write_text(STUDY.replace('"generated"', '"imdb"'))
+    done = sentilab("study", "small.toml", "--only", "e1", "--on-missing-data", "generated")
+    assert done.returncode == 0, done.stderr
+    assert "IMDB reviews were not found" in done.stderr
+    assert "NOT IMDB FIGURES" in done.stdout
+    page = (tmp_path / "runs" / "small-generated" / "report.html").read_text()
+    assert page.count("GENERATED DATA: THESE ARE NOT IMDB FIGURES") >= 2
+
+
 def test_ctrl_c_says_what_was_kept_and_how_to_go_on(tmp_path: Path) -> None:
     import signal
 
