@@ -159,7 +159,7 @@ def test_the_closing_table_fits_a_terminal(made_up: Make) -> None:
 
     for width in (80, 100):
         console = Console(width=width, record=True, file=__import__("io").StringIO())
-        console.print(report.compact_table(made_up()))
+        console.print(report.compact_table(made_up(), width))
         lines = console.export_text().splitlines()
         assert max(map(len, lines)) <= width
         assert any("0.8726" in line for line in lines)

@@ -43,7 +43,7 @@ def carry_out(study: Study, again: str) -> StudyResults:
         raise click.exceptions.Abort from None
     page, text = report.write(results, study.folder)
     console.print()
-    console.print(report.compact_table(results))
+    console.print(report.compact_table(results, console.width))
     if generated:
         console.print(NOT_IMDB, style="bold red")
     console.print(f"Report: {page}  (and {text.name} beside it)", highlight=False, soft_wrap=True)

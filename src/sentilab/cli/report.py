@@ -17,5 +17,5 @@ def command(study_folder: Path) -> None:
     results = read_results(study_folder)
     page, text = report.write(results, study_folder)
     console = Console()
-    console.print(report.compact_table(results))
+    console.print(report.compact_table(results, console.width))
     console.print(f"Report: {page}  (and {text.name} beside it)", highlight=False, soft_wrap=True)

@@ -159,11 +159,11 @@ def _all_runs(results: StudyResults, by_protocol: ByProtocol) -> Section:
         several = len(results.seeds) > 1
         spread = "deviation over seeds (points)" if several else "95% interval"
         columns = (
-            *("run", "model", "batch", "epochs", "parameters", "accuracy", spread, "loss", "time"),
+            *("run", "batch", "epochs", "parameters", "accuracy", spread, "loss", "time"),
             *("notebook", "difference"),
         )
         rows = [_row(group, several) for group in groups.values()]
-        numeric = frozenset(columns) - {"run", "model", "notebook"}
+        numeric = frozenset(columns) - {"run", "notebook"}
         blocks.append(Table(PROTOCOLS[protocol], columns, rows, numeric).without_empty_columns())
         blocks += [
             Paragraph(f"{run.title}: {run.reason}", "warning")
@@ -186,7 +186,7 @@ def _row(group: Group, several: bool) -> tuple[str, ...]:
     settings = run.settings
     recorded = run.recorded
     asked = str(settings.epochs)
-    head = (group.title, settings.model, str(settings.batch_size))
+    head = (group.title, str(settings.batch_size))
     size = f"{run.parameters:,}" if run.parameters else ""
     said = recorded.text if recorded else ""
     if not group.finished:

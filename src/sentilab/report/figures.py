@@ -31,7 +31,12 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
         if one.first.recorded and one.first.recorded.accuracy is not None
     ]
     y = alt.Y("run:N", sort=None, title=None)
-    x = alt.X("accuracy:Q", scale=alt.Scale(zero=False, nice=True), title="test accuracy")
+    x = alt.X(
+        "accuracy:Q",
+        scale=alt.Scale(zero=False, nice=True),
+        title="test accuracy",
+        axis=alt.Axis(tickCount=6),
+    )
     # One scale for shape and one for colour, over the same names, make one legend of both.
     names = ["measured", "the notebook"] if recorded else ["measured"]
     legend = alt.Legend(orient="bottom") if recorded else None
@@ -139,13 +144,19 @@ def against(groups: Sequence[Group], cost: str) -> Chart:
     # Parameters of these models lie within a factor of two, training times within a hundred.
     costs = [float(row["cost"] or 1) for row in rows]
     spread = max(costs) / max(min(costs), 1e-9)
-    scale = alt.Scale(type="log", padding=15) if spread > 5 else alt.Scale(zero=False, padding=15)
+    scale = (
+        alt.Scale(type="log", nice=False, padding=15)
+        if spread > 5
+        else alt.Scale(zero=False, padding=15)
+    )
     axis = alt.Axis(format=".3~s", tickCount=4, grid=spread <= 5)
     base = _over(rows).encode(
         x=alt.X("cost:Q", scale=scale, axis=axis, title=title),
         color=alt.Color("model:N", title=None, legend=alt.Legend(orient="bottom")),
     )
-    y = alt.Y("accuracy:Q", scale=alt.Scale(zero=False), title="test accuracy")
+    y = alt.Y(
+        "accuracy:Q", scale=alt.Scale(zero=False), title="test accuracy", axis=alt.Axis(tickCount=6)
+    )
     dots = base.mark_point(filled=True, size=80, opacity=0.9).encode(
         y=y,
         tooltip=[

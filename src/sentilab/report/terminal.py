@@ -8,9 +8,15 @@ from sentilab.report.reading import Group, gather
 from sentilab.report.sentences import duration, figure, points
 from sentilab.studies import StudyResults
 
+# Below this width the columns of figures would leave the names no room.
+WIDE = 100
 
-def compact_table(results: StudyResults) -> Table:
-    """One line a setting: accuracy with half its 95% interval, beside the notebook's figure."""
+
+def compact_table(results: StudyResults, width: int = WIDE) -> Table:
+    """One line a setting: accuracy with half its 95% interval, beside the notebook's figure.
+
+    Parameters and time are left out where ``width``, in columns, is too small for them.
+    """
     compared = any(run.recorded and run.recorded.accuracy for run in results.runs)
     over = "test texts" if len(results.seeds) == 1 else "seeds"
     table = Table(
@@ -22,32 +28,36 @@ def compact_table(results: StudyResults) -> Table:
         caption_justify="left",
         pad_edge=False,
     )
-    table.add_column("run")
-    beside = ("notebook", "differs") if compared else ()
-    for name in ("parameters", "epochs", "time", "accuracy", *beside):
+    table.add_column("run", overflow="fold")
+    names = ("epochs", "accuracy", *(("notebook", "differs") if compared else ()))
+    if width >= WIDE:
+        names = (*names, "parameters", "time")
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for protocol in results.protocols:
         if len(results.protocols) > 1:
             table.add_section()
             table.add_row(f"[bold]{protocol} protocol[/bold]")
         for group in gather(results, protocol).values():
-            table.add_row(group.title, *_cells(group)[: len(table.columns) - 1])
+            cells = _cells(group)
+            table.add_row(group.title, *(cells[name] for name in names))
     return table
 
 
-def _cells(group: Group) -> tuple[str, ...]:
+def _cells(group: Group) -> dict[str, str]:
     run = group.first
-    size = f"{run.parameters:,}" if run.parameters else ""
     recorded = run.recorded.accuracy if run.recorded else None
-    told = "" if recorded is None else figure(recorded)
+    cells = {
+        "parameters": f"{run.parameters:,}" if run.parameters else "",
+        "notebook": "" if recorded is None else figure(recorded),
+    }
     if not group.finished:
-        return (size, "", "", STATUS[run.status], told, "")
+        return {**cells, "epochs": "", "accuracy": STATUS[run.status], "differs": "", "time": ""}
     half = (group.interval.high - group.interval.low) / 2
-    return (
-        size,
-        str(len(run.history)),
-        duration(group.seconds),
-        f"{figure(group.accuracy)} ± {half:.4f}",
-        told,
-        "" if recorded is None else points(group.accuracy - recorded),
-    )
+    return {
+        **cells,
+        "epochs": str(len(run.history)),
+        "accuracy": f"{figure(group.accuracy)} ± {half:.4f}",
+        "differs": "" if recorded is None else points(group.accuracy - recorded),
+        "time": duration(group.seconds),
+    }

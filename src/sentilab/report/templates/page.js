@@ -24,13 +24,23 @@
     };
   };
 
+  // On a narrow screen the names of runs go over several lines.
+  const folded = (spec) => {
+    const named = (spec.layer ?? []).filter((layer) => layer.encoding?.y?.field === "run");
+    for (const layer of named) {
+      layer.encoding.y.axis = { labelExpr: "split(datum.label, ', ')", labelLineHeight: 12 };
+    }
+    return named.length ? { ...spec, height: 1.5 * spec.height } : spec;
+  };
+
   const draw = () => {
     const config = look();
+    const narrow = document.body.clientWidth < 480;
     for (const figure of document.querySelectorAll("figure")) {
       const spec = JSON.parse(figure.querySelector("script").textContent);
       const options = { actions: false, renderer: "svg", config };
       const plot = figure.querySelector(".plot");
-      window.vegaEmbed(plot, spec, options).catch((error) => {
+      window.vegaEmbed(plot, narrow ? folded(spec) : spec, options).catch((error) => {
         plot.textContent = `This plot could not be drawn: ${error.message}`;
       });
     }
