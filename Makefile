@@ -29,7 +29,7 @@ study: $(READY)
 	$(BIN)/sentilab study homework --on-missing-data generated $(ARGS)
 
 test: $(READY) lint types
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: $(READY)
 	$(BIN)/ruff check .
