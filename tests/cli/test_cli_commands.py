@@ -146,14 +146,17 @@ def test_ctrl_c_says_what_was_kept_and_how_to_go_on(tmp_path: Path) -> None:
     import signal
 
     (tmp_path / "small.toml").write_text(STUDY.replace("[1, 2]", "[1, 400]"))
+    # A job in the background inherits an ignored SIGINT; a person's terminal does not.
+    as_from_a_terminal = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        "os.execv(sys.executable, [sys.executable, '-m', 'sentilab', 'study', 'small.toml'])"
+    )
     with subprocess.Popen(
-        [sys.executable, "-m", "sentilab", "study", "small.toml"],
+        [sys.executable, "-c", as_from_a_terminal],
         cwd=tmp_path,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
-        # A job in the background inherits an ignored SIGINT; a person's terminal does not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
