@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 BIN    := .venv/bin
+LOCKED := .venv/locked
 READY  := .venv/ready
+KERNEL := CMakeLists.txt $(wildcard src/sentilab/kernels/*.cc src/sentilab/kernels/*.h)
 
 .PHONY: help setup study test lint types lock clean
 
@@ -16,14 +18,21 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml
+$(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Sentilab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=..."; exit 1; }
 	@echo "== preparing .venv (once; a minute or two)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $(READY)
+	@touch $(LOCKED)
+
+$(READY): $(LOCKED) pyproject.toml $(KERNEL)
+	@echo "== building the kernel and installing Sentilab (under a minute)"
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation \
+		--config-settings=cmake.define.SENTILAB_WERROR=ON --editable .
+	@if [ -f build/editable/without-kernel.txt ]; \
+		then echo "== WITHOUT the compiled kernel: $$(cat build/editable/without-kernel.txt)"; \
+		else touch $(READY); fi
 
 study: $(READY)
 	$(BIN)/sentilab study homework --on-missing-data generated $(ARGS)
