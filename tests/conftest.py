@@ -6,11 +6,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from sentilab.data import Dataset
 from sentilab.data.generated import generate
 from sentilab.training import Preparation, RunSettings
+
+# A busy machine is no fault of the code's.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 SMALL = {"embedding": 8, "units": 8}
 

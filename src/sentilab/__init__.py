@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sentilab.estimator import SentimentClassifier as SentimentClassifier
     from sentilab.models import build as build_model
     from sentilab.models import register as register_model
-    from sentilab.models import summary as model_summary
+    from sentilab.models.summary import summary as model_summary
     from sentilab.report import write as write_report
     from sentilab.studies import read_results as read_results
     from sentilab.training import EarlyStopping as EarlyStopping

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sentilab import models
 from sentilab.text import Encoding, Vocabulary, tokenize
-from sentilab.training import DEFAULT_SEED, Part, RunSettings, Silence
+from sentilab.training import DEFAULT_SEED, Lstm, Part, RunSettings, Silence
 from sentilab.training.run import compile_model, score, train_epoch
 
 
@@ -40,6 +40,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = DEFAULT_SEED,
         words: int = 20_000,
         length: int = 200,
+        lstm: Lstm | None = None,
     ) -> None:
         self.model = model
         self.model_settings = model_settings
@@ -49,6 +50,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.words = words
         self.length = length
+        self.lstm = lstm
 
     def fit(self, X: Iterable[str], y: ArrayLike) -> "SentimentClassifier":  # noqa: N803
         """Learns the vocabulary and trains a new model.
@@ -74,6 +76,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=self.seed,
             words=self.words,
             length=self.length,
+            lstm=self.lstm,
         )
         models.check_settings(settings.model, settings.model_settings)
         tokens = tokenize(texts)
@@ -83,7 +86,9 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         task = models.Task(self.words, self.length, len(self.classes_))
         models.import_keras().utils.set_random_seed(self.seed)
-        self.model_ = models.build(settings.model, task, settings.model_settings)
+        self.model_ = models.build(
+            settings.model, task, settings.model_settings, lstm=settings.lstm or "auto"
+        )
         models.require_trainable(self.model_, task)
         compile_model(self.model_, settings, task.classes)
         self.history_ = [

@@ -14,6 +14,7 @@ COMMANDS = {
     "summary": "Show a model's layers, parameter arithmetic and shapes.",
     "models": "List the models.",
     "data": "Load data and say what they are: sizes, labels, rejected rows, repeats.",
+    "doctor": "Say which LSTM runs here, and why, and where IMDB's reviews were found.",
     "report": "Write a study's report again from its run folders.",
 }
 

@@ -4,7 +4,7 @@ import click
 from rich.console import Console
 from rich.panel import Panel
 
-from sentilab import report
+from sentilab import kernels, report
 from sentilab.cli.screen import Screen
 from sentilab.studies import Study, StudyResults
 
@@ -13,6 +13,7 @@ NOT_IMDB = "GENERATED DATA: THESE ARE NOT IMDB FIGURES"
 
 def carry_out(study: Study, again: str) -> StudyResults:
     """Trains what is missing and shows the outcome; ``again`` is the command that resumes."""
+    kernels.keep_freed_memory()
     console = Console()
     generated = study.preparation.dataset.is_generated
     if generated:

@@ -43,6 +43,12 @@ models_from = click.option(
     help="A Python file that registers models of your own.",
 )
 
+lstm = click.option(
+    "--lstm",
+    type=click.Choice(["fused", "keras"]),
+    help="Demand the fused LSTM, or Keras's own; by default fused wherever it can be.",
+)
+
 runs_folder = click.option(
     "--runs",
     type=click.Path(file_okay=False, path_type=Path),

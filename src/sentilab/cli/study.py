@@ -3,10 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sentilab.cli import options
+
+if TYPE_CHECKING:
+    from sentilab.training import Lstm
 
 
 @click.command(name="study")
@@ -33,6 +37,7 @@ from sentilab.cli import options
     show_default=True,
     help="What to do where the data are neither found nor fetched.",
 )
+@options.lstm
 @options.runs_folder
 @options.models_from
 @options.data_options
@@ -43,6 +48,7 @@ def command(
     seeds: int | None,
     only: tuple[str, ...],
     dry_run: bool,
+    lstm: "Lstm | None",
     on_missing_data: str,
     runs: Path,
     models_from: tuple[Path, ...],
@@ -74,6 +80,7 @@ def command(
         protocols=studies.protocols(protocol) if protocol else None,
         seeds=seeds,
         only=only,
+        lstm=lstm,
     )
     if dry_run:
         from sentilab.cli.dry_run import show

@@ -2,7 +2,7 @@
 
 from sentilab.models import bilstm, mlp  # noqa: F401  # importing registers the built-in models
 from sentilab.models.anatomy import Anatomy, LayerAnatomy, anatomy, require_trainable
-from sentilab.models.backend import import_keras
+from sentilab.models.backend import import_keras, lstm_path, require_fused_kernel
 from sentilab.models.head import head
 from sentilab.models.registry import (
     Task,
@@ -26,8 +26,10 @@ __all__ = [
     "head",
     "import_keras",
     "load_models_from",
+    "lstm_path",
     "names",
     "register",
+    "require_fused_kernel",
     "require_trainable",
     "summary",
 ]

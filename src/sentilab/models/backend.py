@@ -1,10 +1,24 @@
-"""The one place where Keras is imported."""
+"""Keras and Sentilab's layers, imported when they are first needed: that takes two seconds."""
 
 from typing import Any
 
 
 def import_keras() -> Any:
-    """Keras. Importing it takes about two seconds, so nothing does before it is needed."""
+    """Keras."""
     import keras
 
     return keras
+
+
+def lstm_path(model: Any) -> str:
+    """Which code computes a model's LSTMs: sentilab.layers.lstm_path."""
+    from sentilab import layers
+
+    return layers.lstm_path(model)
+
+
+def require_fused_kernel() -> None:
+    """Raises FusedLstmUnavailable if this process cannot use the fused LSTM at all."""
+    from sentilab import layers
+
+    layers.require_fused()

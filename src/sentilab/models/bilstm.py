@@ -1,4 +1,7 @@
-"""Bidirectional LSTMs: the notebook's first model, and the same with one layer."""
+"""Bidirectional LSTMs: the notebook's first model, and the same with one layer.
+
+Their layers are Keras's own, computed by the fused kernel where it can be (sentilab.layers).
+"""
 
 from typing import TYPE_CHECKING
 
@@ -13,8 +16,9 @@ if TYPE_CHECKING:
 @register("bilstm2", summary="two bidirectional LSTM layers over word vectors", sequential=True)
 def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """2,757,761 parameters with 20,000 words and the settings' defaults."""
+    from sentilab import layers
+
     keras = import_keras()
-    layers = keras.layers
     words = keras.Input((None,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, name="embedding")(words)
     x = layers.Bidirectional(layers.LSTM(units, return_sequences=True), name="bidirectional_1")(x)
@@ -25,8 +29,9 @@ def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
 @register("bilstm1", summary="one bidirectional LSTM layer over word vectors", sequential=True)
 def bilstm1(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """2,658,945 parameters with 20,000 words and the settings' defaults."""
+    from sentilab import layers
+
     keras = import_keras()
-    layers = keras.layers
     words = keras.Input((None,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, name="embedding")(words)
     x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_1")(x)

@@ -15,10 +15,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sentilab.errors import SentilabError, SettingsError
 from sentilab.models.backend import import_keras
+
+if TYPE_CHECKING:
+    from sentilab.layers import LstmChoice
 
 ModelFunction = TypeVar("ModelFunction", bound=Callable[..., Any])
 
@@ -145,19 +148,33 @@ def _check_type(name: str, key: str, value: object, default: object) -> None:
         raise SettingsError(f"{name}'s setting {key} is {value!r}; it must be at least 1.")
 
 
-def build(name: str, task: Task, settings: Mapping[str, Any] | None = None) -> Any:
+def build(
+    name: str,
+    task: Task,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    lstm: "LstmChoice" = "auto",
+) -> Any:
     """The Keras model, not compiled, under its registered name.
 
+    ``lstm`` says which code computes LSTMs: "fused", "keras", or "auto", the first where it can be.
+
     Raises SettingsError for an unknown model or setting, and if the function gives anything but a
-    functional or sequential model from one (None, task.length) of integers to one output.
+    functional or sequential model from one (None, task.length) of integers to one output;
+    FusedLstmUnavailable if the fused LSTM is demanded and a layer cannot use it.
     """
     check_settings(name, settings or {})
-    model = describe(name).function(task, **(settings or {}))
+    from sentilab import layers
+
+    with layers.choosing(lstm):
+        model = describe(name).function(task, **(settings or {}))
     fault = _fault(model, task)
     if fault:
         raise SettingsError(f'The model "{name}" cannot be used: {fault}')
     # Keras would number an unnamed one by how many this process has built before.
     model.name = name
+    if lstm == "fused":
+        layers.require_fused(model)
     return model
 
 

@@ -264,9 +264,18 @@ def _made_with(results: StudyResults) -> Section:
         "system": "system",
         "cpu": "processor",
         "cores": "cores",
-        "lstm_path": "LSTM computed by",
     }
     rows = [(title, str(environment[key])) for key, title in names.items() if key in environment]
+    paths: dict[str, set[str]] = {}
+    for run in results.runs:
+        if run.environment and run.anatomy:
+            path = run.environment.get("lstm_path", "")
+            paths.setdefault(path, set()).add(run.settings.model)
+    rows += [
+        (f"LSTM of {listed(sorted(models))}", path)
+        for path, models in paths.items()
+        if path and not path.startswith("none")
+    ]
     trained = sum(sum(run.seconds) for run in {run.folder: run for run in results.runs}.values())
     blocks: list[Block] = [
         Paragraph(

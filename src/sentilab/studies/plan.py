@@ -9,7 +9,7 @@ from sentilab import models
 from sentilab.errors import SettingsError
 from sentilab.studies.records import Recorded
 from sentilab.studies.spec import StudySpec
-from sentilab.training import Protocol, RunSettings
+from sentilab.training import Lstm, Protocol, RunSettings
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,11 @@ def plan(
     protocols: Sequence[Protocol] | None = None,
     seeds: Sequence[int] | None = None,
     only: Sequence[str] = (),
+    lstm: Lstm | None = None,
 ) -> Plan:
     """Every (run, protocol, seed) of the study; ``only`` keeps the runs whose name matches a glob.
+
+    ``lstm`` takes the place of what the study says of it.
 
     Raises SettingsError if a pattern of ``only`` matches nothing.
     """
@@ -70,7 +73,12 @@ def plan(
             for one in spec.runs:
                 if only and not any(fnmatch(one.name, pattern) for pattern in only):
                     continue
-                settings = replace(one.settings, protocol=protocol, seed=seed)
+                settings = replace(
+                    one.settings,
+                    protocol=protocol,
+                    seed=seed,
+                    lstm=lstm or one.settings.lstm,
+                )
                 runs.append(
                     Named(
                         name=f"{one.name}@{protocol}-{seed}",

@@ -56,7 +56,15 @@ AT_THE_TOP = (
     "question",
 )
 # What a [[run]] may set itself; the rest of RunSettings belongs to [data], [protocol] and seeds.
-OF_A_RUN = ("model", "model_settings", "batch_size", "epochs", "learning_rate", "early_stopping")
+OF_A_RUN = (
+    "model",
+    "model_settings",
+    "batch_size",
+    "epochs",
+    "learning_rate",
+    "early_stopping",
+    "lstm",
+)
 
 
 @dataclass(frozen=True)

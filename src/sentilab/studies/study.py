@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sentilab import atomic
+from sentilab import atomic, models
 from sentilab.errors import ModelCannotTrain, SentilabError
 from sentilab.studies.plan import Named, Plan, Training, plan
 from sentilab.studies.records import Question, Recorded, StudyResults
@@ -16,6 +16,7 @@ from sentilab.studies.store import read_run, write_index
 from sentilab.text import portrait
 from sentilab.training import (
     Listener,
+    Lstm,
     Preparation,
     Protocol,
     RunFolder,
@@ -50,6 +51,7 @@ class Study:
         protocols: Sequence[Protocol] | None = None,
         seeds: Sequence[int] | None = None,
         only: Sequence[str] = (),
+        lstm: Lstm | None = None,
     ) -> "Study":
         """Plans the study and writes study.json, from which ``read_results`` works without data."""
         planned = plan(
@@ -59,7 +61,10 @@ class Study:
             protocols=protocols,
             seeds=seeds,
             only=only,
+            lstm=lstm,
         )
+        if any(one.settings.lstm == "fused" for one in planned.trainings):
+            models.require_fused_kernel()
         study = cls(spec, planned, preparation, folder)
         atomic.write_text(folder / FACTS, json.dumps(study._facts(), indent=1, ensure_ascii=False))
         return study

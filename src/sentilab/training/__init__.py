@@ -7,6 +7,7 @@ from sentilab.training.run import TrainingDiverged, train
 from sentilab.training.settings import (
     DEFAULT_SEED,
     EarlyStopping,
+    Lstm,
     Protocol,
     RunSettings,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "EpochMetrics",
     "Examples",
     "Listener",
+    "Lstm",
     "Part",
     "Predictions",
     "Preparation",

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, processor, and which LSTM computed it."""
+"""What a run was made with: versions and processor."""
 
 import os
 import platform
@@ -21,7 +21,6 @@ def environment() -> dict[str, str | int]:
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
-        "lstm_path": f"Keras's own LSTM layer on {backend}",
     }
 
 

@@ -40,7 +40,9 @@ def measure(settings: RunSettings, examples: Examples) -> Pace | None:
     started = time.perf_counter()
     keras.utils.clear_session()
     task = models.Task(settings.words, settings.length, examples.classes)
-    model = models.build(settings.model, task, settings.model_settings)
+    model = models.build(
+        settings.model, task, settings.model_settings, lstm=settings.lstm or "auto"
+    )
     if not models.anatomy(model, task).trainable:
         return None
     compile_model(model, settings, examples.classes)

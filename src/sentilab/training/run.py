@@ -67,7 +67,6 @@ def train(
     listener = listener or Silence()
     data = {"name": examples.data_name, "fingerprint": examples.data_fingerprint}
     run.write_config(settings, data)
-    run.write_json("environment.json", environment())
     atomic.write_text(run.path / "vocabulary.json", examples.vocabulary.to_json())
     try:
         return _train(settings, examples, run, listener, continue_from, keep_state)
@@ -89,7 +88,10 @@ def _train(
     task = models.Task(settings.words, settings.length, examples.classes)
     keras.utils.clear_session()
     keras.utils.set_random_seed(settings.seed)
-    model = models.build(settings.model, task, settings.model_settings)
+    model = models.build(
+        settings.model, task, settings.model_settings, lstm=settings.lstm or "auto"
+    )
+    run.write_json("environment.json", environment() | {"lstm_path": models.lstm_path(model)})
     run.write_json("anatomy.json", models.anatomy(model, task).to_json())
     models.require_trainable(model, task)
     compile_model(model, settings, examples.classes)

@@ -1,0 +1,132 @@
+"""The fused LSTM as a JAX function with a gradient."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sentilab.kernels.native import library, missing
+
+Array = Any
+
+# The bits of the calls' attribute `options`; xla.cc has the same.
+BIDIRECTIONAL, REVERSE, TOKENS, MASK, ZERO_MASKED = 1, 2, 4, 8, 16
+BIAS, STATE, SEQUENCES, RESIDUALS, BF16 = 32, 64, 128, 256, 512
+
+
+class Direction(NamedTuple):
+    """One direction's weights, in Keras's layout: gates i, f, c, o side by side.
+
+    Shapes: kernel (inputs, 4 units), recurrent_kernel (units, 4 units), bias (4 units,) or None,
+    h0 and c0 (batch, units) or both None, for zeros.
+    """
+
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array | None = None
+    h0: Array | None = None
+    c0: Array | None = None
+
+
+class Tokens(NamedTuple):
+    """Inputs given as rows of a table: ids (batch, steps) of integers, table (words, inputs)."""
+
+    ids: Array
+    table: Array
+
+
+@dataclass(frozen=True)
+class States:
+    """What the LSTM gives: y (batch, steps, D units) or None, h and c (batch, D units)."""
+
+    y: Array | None
+    h: Array
+    c: Array
+
+
+def lstm(
+    inputs: Array | Tokens,
+    directions: tuple[Direction, ...],
+    *,
+    mask: Array | None = None,
+    zero_masked: bool = False,
+    reverse: bool = False,
+    sequences: bool = True,
+    bf16: bool = False,
+) -> States:
+    """One LSTM, or two over the same inputs in opposite directions, side by side in the results.
+
+    ``inputs``: (batch, steps, inputs), or tokens. ``mask`` (batch, steps): where it is false, h and
+    c stay, and y is the h before (zero with ``zero_masked``). ``reverse``: the first direction reads
+    from the last step to the first; y is in the inputs' order all the same. ``sequences``: whether y
+    is wanted. ``bf16``: products of bfloat16 factors. Everything else is float32.
+
+    Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+    """
+    if library() is None:
+        raise RuntimeError(f"There is no compiled LSTM here: {missing()}.")
+    options = BIDIRECTIONAL * (len(directions) == 2) | REVERSE * reverse | SEQUENCES * sequences
+    options |= ZERO_MASKED * zero_masked | BF16 * bf16
+    if isinstance(inputs, Tokens):
+        options |= TOKENS
+        operands = [inputs.table.astype(jnp.float32), inputs.ids.astype(jnp.int32)]
+    else:
+        operands = [inputs.astype(jnp.float32)]
+    if mask is not None:
+        options |= MASK
+        operands.append(mask.astype(jnp.uint8))
+    for one in directions:
+        options |= BIAS * (one.bias is not None) | STATE * (one.h0 is not None)
+        operands += [array.astype(jnp.float32) for array in one if array is not None]
+    results = list(_lstm(options, tuple(operands)))
+    return States(results.pop(0) if sequences else None, *results)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _lstm(options: int, operands: tuple[Array, ...]) -> tuple[Array, ...]:
+    return _forward(options, operands)
+
+
+def _forward(options: int, operands: tuple[Array, ...]) -> tuple[Array, ...]:
+    tokens = bool(options & TOKENS)
+    batch, steps = operands[tokens].shape[:2]
+    recurrent_kernel = operands[1 + tokens + bool(options & MASK) + 1]
+    width = recurrent_kernel.shape[0] * (2 if options & BIDIRECTIONAL else 1)
+    shapes = [(batch, steps, width)] * bool(options & SEQUENCES) + [(batch, width)] * 2
+    results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    if options & RESIDUALS:
+        results.append(jax.ShapeDtypeStruct((2,), jnp.uint32))
+    call = jax.ffi.ffi_call("SentilabLstmForward", results, vmap_method="sequential")
+    return tuple(call(*operands, options=np.int64(options)))
+
+
+def _forward_for_gradient(
+    options: int, operands: tuple[Array, ...]
+) -> tuple[tuple[Array, ...], tuple[tuple[Array, ...], Array]]:
+    *results, ticket = _forward(options | RESIDUALS, operands)
+    return tuple(results), (operands, ticket)
+
+
+def _backward(
+    options: int, residuals: tuple[tuple[Array, ...], Array], gradients: tuple[Array, ...]
+) -> tuple[tuple[Array | None, ...]]:
+    operands, ticket = residuals
+    integers = {1} if options & TOKENS else set()
+    if options & MASK:
+        integers.add(1 + bool(options & TOKENS))
+    results = [
+        jax.ShapeDtypeStruct(one.shape, jnp.float32)
+        for number, one in enumerate(operands)
+        if number not in integers
+    ]
+    call = jax.ffi.ffi_call("SentilabLstmBackward", results, vmap_method="sequential")
+    computed = iter(call(*operands, *gradients, ticket, options=np.int64(options)))
+    return (
+        tuple(None if number in integers else next(computed) for number in range(len(operands))),
+    )
+
+
+_lstm.defvjp(_forward_for_gradient, _backward)

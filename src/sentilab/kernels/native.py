@@ -1,0 +1,135 @@
+"""The compiled kernels: whether they are there, and how they run."""
+
+import ctypes
+import importlib.util
+import os
+import sys
+from functools import cache
+from importlib import resources
+from typing import Literal, get_args
+
+InstructionSet = Literal["avx512", "avx2", "neon", "portable"]
+
+# What each instruction set is called where users read it.
+_TITLES = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "portable": "portable code"}
+
+# <malloc.h>
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels, their XLA targets registered; None where they were not built.
+
+    The environment variable SENTILAB_ISA chooses an instruction set (see ``choose``) and
+    SENTILAB_THREADS the number of threads (see ``set_threads``) at the start.
+    """
+    spec = importlib.util.find_spec("sentilab.kernels._lstm")
+    if spec is None or spec.origin is None:
+        return None
+    loaded = ctypes.CDLL(spec.origin)
+    loaded.sentilab_instruction_set.restype = ctypes.c_char_p
+    loaded.sentilab_choose_instruction_set.argtypes = [ctypes.c_char_p]
+    loaded.sentilab_set_threads.argtypes = [ctypes.c_int]
+    loaded.sentilab_set_kept_memory.argtypes = [ctypes.c_size_t]
+    import jax
+
+    for target in ("SentilabLstmForward", "SentilabLstmBackward"):
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(loaded, target)), "cpu")
+    wanted = os.environ.get("SENTILAB_ISA", "")
+    if not loaded.sentilab_choose_instruction_set(wanted.encode()):
+        raise ValueError(_no_such_set(wanted, "SENTILAB_ISA is"))
+    threads = os.environ.get("SENTILAB_THREADS", "0")
+    if not threads.isdecimal():
+        raise ValueError(f'SENTILAB_THREADS is "{threads}"; it must be a whole number, 0 for all.')
+    loaded.sentilab_set_threads(int(threads))
+    return loaded
+
+
+def missing() -> str:
+    """Why there are no compiled kernels, as said when Sentilab was installed; "" if there are."""
+    if library() is not None:
+        return ""
+    reason = resources.files("sentilab.kernels").joinpath("without-kernel.txt")
+    if reason.is_file():
+        return reason.read_text(encoding="utf-8").strip().rstrip(".")
+    return "it was not compiled when Sentilab was installed"
+
+
+def instruction_set() -> InstructionSet:
+    """The one that runs: the best that this processor has, unless another was chosen."""
+    name: InstructionSet = _loaded().sentilab_instruction_set().decode()
+    return name
+
+
+def choose(name: InstructionSet) -> None:
+    """Makes the kernels use this instruction set from the next call on.
+
+    Raises ValueError if the processor, or the build, has none of this name.
+    """
+    if not _loaded().sentilab_choose_instruction_set(name.encode()):
+        raise ValueError(_no_such_set(name, "The instruction set asked for is"))
+
+
+def set_threads(number: int) -> None:
+    """How many of XLA's threads the kernels use, the calling one included; 0: all of them.
+
+    Results do not depend on it, to the last bit.
+    """
+    _loaded().sentilab_set_threads(max(0, number))
+
+
+def threads() -> int:
+    """How many threads the kernels use."""
+    # XLA's pool has a thread for each core that this process may run on, or NPROC's number.
+    wanted = os.environ.get("NPROC", "")
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    pool = int(wanted) if wanted.isdecimal() and int(wanted) > 0 else cores
+    asked = int(_loaded().sentilab_threads())
+    return min(asked, pool) if asked else pool
+
+
+def title() -> str:
+    """The instruction set's usual name."""
+    return _TITLES[instruction_set()]
+
+
+def has_bf16() -> bool:
+    """Whether the instruction set that runs multiplies bfloat16 numbers."""
+    return bool(_loaded().sentilab_has_bf16())
+
+
+def keep_freed_memory() -> bool:
+    """Tells the C library's allocator to keep freed memory instead of handing it back to the system.
+
+    XLA allocates its temporaries anew in each training step. Handed back each time, their pages are
+    zeroed by the system and touched for the first time again and again, which costs up to a third
+    of a step. This holds for the whole process, which therefore has to be one's own: Sentilab's
+    command line does it, the library never does.
+
+    False where the C library has no such setting (anything but glibc).
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    wanted = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 << 20))
+    return all(mallopt(option, value) == 1 for option, value in wanted)
+
+
+def _loaded() -> ctypes.CDLL:
+    loaded = library()
+    if loaded is None:
+        raise RuntimeError(f"There is no compiled LSTM here: {missing()}.")
+    return loaded
+
+
+def _no_such_set(name: str, said: str) -> str:
+    return (
+        f'{said} "{name}", which this processor or this build does not have; the names are '
+        + ", ".join(f'"{one}"' for one in get_args(InstructionSet))
+        + "."
+    )

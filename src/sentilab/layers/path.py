@@ -1,0 +1,168 @@
+"""Which code computes a model's LSTMs, and why."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+from keras.src import api_export
+
+from sentilab import kernels
+from sentilab.errors import SentilabError
+
+LstmChoice = Literal["auto", "fused", "keras"]
+"""auto: the kernel wherever it can be; fused: nothing but the kernel; keras: Keras's own layers."""
+
+_choice: ContextVar[LstmChoice] = ContextVar("lstm_choice", default="auto")
+
+
+class FusedLstmUnavailable(SentilabError):
+    """The fused LSTM was asked for by name, and cannot be used."""
+
+
+@contextmanager
+def choosing(choice: LstmChoice) -> Iterator[None]:
+    """Layers made in this context use the kernel, or do not, as ``choice`` says."""
+    token = _choice.set(choice)
+    try:
+        yield
+    finally:
+        _choice.reset(token)
+
+
+class Choosing:
+    """What LSTM and Bidirectional share: whether to use the kernel, and remembering what was done.
+
+    ``lstm_path`` is "fused", or why Keras's own code ran; "" before the first call.
+    """
+
+    name: str
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._choice: LstmChoice = _choice.get()
+        self.lstm_path = ""
+
+    def _fused(self, obstacle: str) -> bool:
+        """Whether the kernel is used where ``obstacle`` is all that speaks against it ("": nothing).
+
+        Raises FusedLstmUnavailable if the kernel was asked for and cannot be used.
+        """
+        obstacle = (
+            "Keras's own layers were asked for" if self._choice == "keras" else here() or obstacle
+        )
+        if obstacle and self._choice == "fused":
+            raise _unavailable(f"the layer {self.name}", obstacle)
+        self.lstm_path = obstacle or "fused"
+        return not obstacle
+
+
+@cache
+def here() -> str:
+    """Why the kernel cannot be used in this process at all; "" if it can."""
+    if keras.config.backend() != "jax":
+        return f"Keras runs on {keras.config.backend()}, and the kernel needs JAX"
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return f"JAX computes on {jax.default_backend()}, and the kernel needs a CPU"
+    missing = kernels.missing()
+    return f"the kernel is not there: {missing}" if missing else ""
+
+
+def require_fused(model: Any = None) -> None:
+    """Raises FusedLstmUnavailable unless all LSTMs of the model, or any at all, can be fused."""
+    obstacle = here()
+    if obstacle:
+        raise _unavailable("this process", obstacle)
+    for name, path in lstm_paths(model).items() if model is not None else ():
+        if path != "fused":
+            raise _unavailable(f"the layer {name}", path)
+
+
+def _unavailable(who: str, obstacle: str) -> FusedLstmUnavailable:
+    return FusedLstmUnavailable(
+        f'The fused LSTM is demanded (lstm = "fused"), and {who} cannot use it: {obstacle}.\n'
+        "  `sentilab doctor` says what is there; without the demand Keras's own LSTM takes its place."
+    )
+
+
+def save_under_the_name_of(stock: type) -> Any:
+    """Class decorator: models with this class are saved as if it were ``stock``.
+
+    So stock Keras loads them. Loading gives the stock class; ``load_model`` gives this one.
+    """
+
+    def named(own: type) -> type:
+        # Keras looks the name up by class; the way back, from the name, stays with its own class.
+        name = api_export.get_name_from_symbol(stock)
+        api_export.REGISTERED_OBJS_TO_NAMES[own] = name
+        _own_classes[name] = own
+        return own
+
+    return named
+
+
+_own_classes: dict[str, type] = {}
+
+
+def load_model(path: Path | str) -> Any:
+    """A .keras file with the fused layers in the places of Keras's own.
+
+    Raises what keras.saving.load_model raises; unsafe files are refused as there.
+    """
+    names = api_export.REGISTERED_NAMES_TO_OBJS
+    stock = {name: names[name] for name in _own_classes}
+    names.update(_own_classes)
+    try:
+        return keras.saving.load_model(path)
+    finally:
+        names.update(stock)
+
+
+def lstm_paths(model: Any) -> dict[str, str]:
+    """By layer: "fused", or why Keras's own code computes it; only layers that are LSTMs.
+
+    A model is known by what its layers did when they were last called, which building it does.
+    """
+    found: dict[str, str] = {}
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Bidirectional):
+            inner = layer.forward_layer
+        elif isinstance(layer, keras.layers.LSTM) and not _within_bidirectional(model, layer):
+            inner = layer
+        else:
+            continue
+        if isinstance(inner, keras.layers.LSTM):
+            found[layer.name] = (
+                layer.lstm_path or "it was not called yet"
+                if isinstance(layer, Choosing)
+                else "it is Keras's own layer; the fused one is sentilab.layers"
+                f".{type(layer).__name__}"
+            )
+    return found
+
+
+def _within_bidirectional(model: Any, layer: Any) -> bool:
+    return any(
+        layer in (one.forward_layer, one.backward_layer)
+        for one in model._flatten_layers(include_self=False)
+        if isinstance(one, keras.layers.Bidirectional)
+    )
+
+
+def lstm_path(model: Any) -> str:
+    """One line for people: "fused, AVX-512, 2 threads", or "Keras fallback: ..." with the reasons."""
+    paths = lstm_paths(model)
+    if not paths:
+        return "none: the model has no LSTM"
+    fallbacks = {name: path for name, path in paths.items() if path != "fused"}
+    if not fallbacks:
+        threads = kernels.threads()
+        return f"fused, {kernels.title()}, {threads} thread{'s' * (threads != 1)}"
+    reasons = "; ".join(dict.fromkeys(fallbacks.values()))
+    some = "" if len(fallbacks) == len(paths) else f" for {', '.join(fallbacks)}"
+    return f"Keras fallback{some}: {reasons}"
