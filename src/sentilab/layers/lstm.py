@@ -20,10 +20,13 @@ class LSTM(Choosing, keras.layers.LSTM):  # type: ignore[misc]
     says why.
     """
 
+    def _obstacle(self) -> str:
+        return _obstacle(self)
+
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> Any:
-        if not self._fused(_obstacle(self, sequences)):
+        if not self._fused(_empty(sequences)):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         if tree.is_nested(mask):
             mask = mask[0]
@@ -60,7 +63,10 @@ class Bidirectional(Choosing, keras.layers.Bidirectional):  # type: ignore[misc]
         layers = (self.forward_layer, self.backward_layer)
         if not isinstance(layers[0], keras.layers.LSTM):
             return super().call(sequences, initial_state, mask, training)
-        if not self._fused(self._pair_obstacle(sequences, initial_state)):
+        obstacle = _empty(sequences)
+        if initial_state is not None and len(initial_state) != 4:
+            obstacle = "its initial state is not that of two LSTMs"
+        if not self._fused(obstacle):
             return super().call(sequences, initial_state, mask, training)
         given = (initial_state[:2], initial_state[2:]) if initial_state is not None else (None,) * 2
         directions = tuple(
@@ -99,7 +105,7 @@ class Bidirectional(Choosing, keras.layers.Bidirectional):  # type: ignore[misc]
         merged = merged if self.merge_mode is None else (merged,)
         return (*merged, forward_h, forward_c, backward_h, backward_c)
 
-    def _pair_obstacle(self, sequences: Any, initial_state: Any) -> str:
+    def _obstacle(self) -> str:
         first, second = self.forward_layer, self.backward_layer
         if not isinstance(second, keras.layers.LSTM):
             return "its backward layer is no LSTM"
@@ -107,11 +113,9 @@ class Bidirectional(Choosing, keras.layers.Bidirectional):  # type: ignore[misc]
             return "it is stateful"
         if first.cell.units != second.cell.units or first.cell.use_bias != second.cell.use_bias:
             return "its two directions differ in units or bias"
-        if initial_state is not None and len(initial_state) != 4:
-            return "its initial state is not that of two LSTMs"
         if self.compute_dtype != "float32":
             return f"it computes in {self.compute_dtype}"
-        return _obstacle(first, sequences) or _obstacle(second, sequences)
+        return _obstacle(first) or _obstacle(second)
 
     def _one_direction(
         self, layer: Any, direction: Direction, sequences: Any, mask: Any, training: Any
@@ -142,8 +146,8 @@ class Bidirectional(Choosing, keras.layers.Bidirectional):  # type: ignore[misc]
         return (first, second)
 
 
-def _obstacle(layer: Any, sequences: Any) -> str:
-    """Why the kernel cannot compute one LSTM over these sequences; "" if it can."""
+def _obstacle(layer: Any) -> str:
+    """Why the kernel cannot compute one LSTM; "" if it can."""
     cell = layer.cell
     if layer.compute_dtype != "float32":
         return f"it computes in {layer.compute_dtype}"
@@ -153,9 +157,11 @@ def _obstacle(layer: Any, sequences: Any) -> str:
         return f"its recurrent activation is {_name(cell.recurrent_activation)}, not sigmoid"
     if cell.recurrent_dropout:
         return "it has recurrent dropout"
-    if 0 in sequences.shape:
-        return "its input is empty"
     return ""
+
+
+def _empty(sequences: Any) -> str:
+    return "its input is empty" if 0 in sequences.shape else ""
 
 
 def _name(function: Any) -> str:

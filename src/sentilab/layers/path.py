@@ -36,28 +36,39 @@ def choosing(choice: LstmChoice) -> Iterator[None]:
 class Choosing:
     """What LSTM and Bidirectional share: whether to use the kernel, and remembering what was done.
 
-    ``lstm_path`` is "fused", or why Keras's own code ran; "" before the first call.
+    A subclass says in ``_obstacle`` what in its settings the kernel does not cover.
     """
 
     name: str
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self._choice: LstmChoice = _choice.get()
-        self.lstm_path = ""
+        self._lstm_choice: LstmChoice = _choice.get()
+        self._lstm_seen = ""
 
-    def _fused(self, obstacle: str) -> bool:
-        """Whether the kernel is used where ``obstacle`` is all that speaks against it ("": nothing).
+    @property
+    def lstm_path(self) -> str:
+        """ "fused", or why Keras's own code runs: in the last call, or, before one, as things are."""
+        return self._lstm_seen or self._decided()
 
-        Raises FusedLstmUnavailable if the kernel was asked for and cannot be used.
+    def _obstacle(self) -> str:
+        """Why the kernel cannot compute this layer; "" if it can."""
+        raise NotImplementedError
+
+    def _decided(self, obstacle: str = "") -> str:
+        if self._lstm_choice == "keras":
+            return "Keras's own layers were asked for"
+        return here() or self._obstacle() or obstacle or "fused"
+
+    def _fused(self, obstacle: str = "") -> bool:
+        """Whether the kernel computes this call; ``obstacle`` is what in the call speaks against it.
+
+        Raises FusedLstmUnavailable if the kernel was demanded and cannot be used.
         """
-        obstacle = (
-            "Keras's own layers were asked for" if self._choice == "keras" else here() or obstacle
-        )
-        if obstacle and self._choice == "fused":
-            raise _unavailable(f"the layer {self.name}", obstacle)
-        self.lstm_path = obstacle or "fused"
-        return not obstacle
+        self._lstm_seen = self._decided(obstacle)
+        if self._lstm_seen != "fused" and self._lstm_choice == "fused":
+            raise _unavailable(f"the layer {self.name}", self._lstm_seen)
+        return self._lstm_seen == "fused"
 
 
 @cache
@@ -124,10 +135,7 @@ def load_model(path: Path | str) -> Any:
 
 
 def lstm_paths(model: Any) -> dict[str, str]:
-    """By layer: "fused", or why Keras's own code computes it; only layers that are LSTMs.
-
-    A model is known by what its layers did when they were last called, which building it does.
-    """
+    """By layer: "fused", or why Keras's own code computes it; only layers that are LSTMs."""
     found: dict[str, str] = {}
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Bidirectional):
@@ -138,7 +146,7 @@ def lstm_paths(model: Any) -> dict[str, str]:
             continue
         if isinstance(inner, keras.layers.LSTM):
             found[layer.name] = (
-                layer.lstm_path or "it was not called yet"
+                layer.lstm_path
                 if isinstance(layer, Choosing)
                 else "it is Keras's own layer; the fused one is sentilab.layers"
                 f".{type(layer).__name__}"
