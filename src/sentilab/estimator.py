@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sentilab import models
 from sentilab.text import Encoding, Vocabulary, tokenize
-from sentilab.training import DEFAULT_SEED, Lstm, Part, RunSettings, Silence
+from sentilab.training import DEFAULT_SEED, Kernels, Part, RunSettings, Silence
 from sentilab.training.run import compile_model, score, train_epoch
 
 
@@ -40,7 +40,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed: int = DEFAULT_SEED,
         words: int = 20_000,
         length: int = 200,
-        lstm: Lstm | None = None,
+        kernels: Kernels | None = None,
     ) -> None:
         self.model = model
         self.model_settings = model_settings
@@ -50,7 +50,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.words = words
         self.length = length
-        self.lstm = lstm
+        self.kernels = kernels
 
     def fit(self, X: Iterable[str], y: ArrayLike) -> "SentimentClassifier":  # noqa: N803
         """Learns the vocabulary and trains a new model.
@@ -76,7 +76,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=self.seed,
             words=self.words,
             length=self.length,
-            lstm=self.lstm,
+            kernels=self.kernels,
         )
         models.check_settings(settings.model, settings.model_settings)
         tokens = tokenize(texts)
@@ -87,7 +87,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         task = models.Task(self.words, self.length, len(self.classes_))
         models.import_keras().utils.set_random_seed(self.seed)
         self.model_ = models.build(
-            settings.model, task, settings.model_settings, lstm=settings.lstm or "auto"
+            settings.model, task, settings.model_settings, kernels=settings.kernels or "auto"
         )
         models.require_trainable(self.model_, task)
         compile_model(self.model_, settings, task.classes)

@@ -8,7 +8,7 @@ from sentilab.data import Dataset, load
 from sentilab.errors import ModelCannotTrain
 from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
 from sentilab.text import cache_folder
-from sentilab.training import Lstm, Preparation, Protocol, RunFolder, RunSettings, Silence
+from sentilab.training import Kernels, Preparation, Protocol, RunFolder, RunSettings, Silence
 
 
 def run_study(
@@ -18,13 +18,13 @@ def run_study(
     protocol: str | None = None,
     seeds: int | None = None,
     only: Sequence[str] = (),
-    lstm: Lstm | None = None,
+    kernels: Kernels | None = None,
     runs: Path | str = "runs",
 ) -> StudyResults:
     """Runs a packaged study or a study file, writes its report, and returns what came out.
 
     ``data`` replaces the study's own; ``protocol`` is "notebook", "holdout" or "both"; ``seeds``
-    says how many, counted from the study's first; ``only`` names runs (globs); ``lstm`` demands
+    says how many, counted from the study's first; ``only`` names runs (globs); ``kernels`` demands
     "fused" or "keras" LSTMs. What was trained before is not trained again.
 
     Raises SentilabError for a study file that is not valid or data that cannot be used.
@@ -37,7 +37,7 @@ def run_study(
         protocols=studies.protocols(protocol) if protocol else None,
         seeds=seeds,
         only=only,
-        lstm=lstm,
+        kernels=kernels,
     )
     results = prepared.carry_out(lambda *_: Silence(), lambda _: None)
     report.write(results, prepared.folder)
@@ -66,7 +66,7 @@ def prepare_study(
     protocols: Sequence[Protocol] | None = None,
     seeds: int | None = None,
     only: Sequence[str] = (),
-    lstm: Lstm | None = None,
+    kernels: Kernels | None = None,
 ) -> Study:
     """The study planned over ``dataset``, in a folder of its own under ``runs``."""
     first = spec.seeds[0]
@@ -77,7 +77,7 @@ def prepare_study(
         protocols=protocols,
         seeds=range(first, first + seeds) if seeds else None,
         only=only,
-        lstm=lstm,
+        kernels=kernels,
     )
 
 

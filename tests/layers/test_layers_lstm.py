@@ -276,7 +276,7 @@ def test_what_the_kernel_does_not_cover_is_left_to_keras_and_said(reason: str) -
     assert model.predict(np.zeros((2, 6, 3)), verbose=0).shape[0] == 2
     with layers.choosing("fused"):
         demanding = FALLBACKS[reason]()
-    with pytest.raises(layers.FusedLstmUnavailable, match=reason):
+    with pytest.raises(layers.FusedKernelsUnavailable, match=reason):
         demanding(np.zeros((2, 6, 3), np.float32))
 
 

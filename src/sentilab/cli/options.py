@@ -43,8 +43,8 @@ models_from = click.option(
     help="A Python file that registers models of your own.",
 )
 
-lstm = click.option(
-    "--lstm",
+kernels = click.option(
+    "--kernels",
     type=click.Choice(["fused", "keras"]),
     help="Demand the fused LSTM, or Keras's own; by default fused wherever it can be.",
 )

@@ -10,7 +10,7 @@ import click
 from sentilab.cli import options
 
 if TYPE_CHECKING:
-    from sentilab.training import Lstm
+    from sentilab.training import Kernels
 
 
 @click.command(name="study")
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to do where the data are neither found nor fetched.",
 )
-@options.lstm
+@options.kernels
 @options.runs_folder
 @options.models_from
 @options.data_options
@@ -48,7 +48,7 @@ def command(
     seeds: int | None,
     only: tuple[str, ...],
     dry_run: bool,
-    lstm: "Lstm | None",
+    kernels: "Kernels | None",
     on_missing_data: str,
     runs: Path,
     models_from: tuple[Path, ...],
@@ -80,7 +80,7 @@ def command(
         protocols=studies.protocols(protocol) if protocol else None,
         seeds=seeds,
         only=only,
-        lstm=lstm,
+        kernels=kernels,
     )
     if dry_run:
         from sentilab.cli.dry_run import show

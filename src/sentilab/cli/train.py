@@ -35,7 +35,7 @@ from sentilab.errors import SettingsError
 @click.option(
     "--length", type=int, default=200, show_default=True, help="Tokens kept of each text."
 )
-@options.lstm
+@options.kernels
 @options.runs_folder
 @options.models_from
 @options.data_options

@@ -4,8 +4,8 @@
 //   z_t = x_t W + h_{t-1} U + b        gates in Keras's order: input i, forget f, cell g, output o
 //   i, f, o = sigmoid(z)   g = tanh(z)   c_t = f c_{t-1} + i g   h_t = o tanh(c_t)
 //
-// All arrays are float32, row-major and contiguous. Sizes: B texts (batch), T steps, I inputs,
-// H units, D directions (1 or 2), V words of the table. Where a step is masked, h and c stay.
+// All arrays are float32, row-major and contiguous. Sizes, none of them 0: B texts (batch), T steps,
+// I inputs, H units, D directions (1 or 2), V words of the table. Where a step is masked, h and c stay.
 
 #pragma once
 

@@ -13,6 +13,8 @@ InstructionSet = Literal["avx512", "avx2", "neon", "portable"]
 # What each instruction set is called where users read it.
 _TITLES = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "portable": "portable code"}
 
+_TARGETS = ("SentilabLstmForward", "SentilabLstmBackward", "SentilabAdam", "SentilabOuter")
+
 # <malloc.h>
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
@@ -34,7 +36,7 @@ def library() -> ctypes.CDLL | None:
     loaded.sentilab_set_kept_memory.argtypes = [ctypes.c_size_t]
     import jax
 
-    for target in ("SentilabLstmForward", "SentilabLstmBackward"):
+    for target in _TARGETS:
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(loaded, target)), "cpu")
     wanted = os.environ.get("SENTILAB_ISA", "")
     if not loaded.sentilab_choose_instruction_set(wanted.encode()):

@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "adam.h"
 #include "lstm.h"
 #include "memory.h"
+#include "outer.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -297,6 +299,37 @@ ffi::Error run_backward(ffi::ThreadPool pool, int64_t options, ffi::RemainingArg
   return ffi::Error::Internal(std::string("the LSTM kernel: ") + error.what());
 }
 
+ffi::Error run_adam(ffi::ThreadPool pool, float one_less_beta_1, float one_less_beta_2,
+                    float epsilon, ffi::Buffer<ffi::F32> parameters,
+                    ffi::Buffer<ffi::F32> momentums, ffi::Buffer<ffi::F32> velocities,
+                    ffi::Buffer<ffi::F32> gradients, ffi::Buffer<ffi::F32> alpha,
+                    ffi::AnyBuffer,
+                    ffi::ResultBuffer<ffi::F32> new_parameters,
+                    ffi::ResultBuffer<ffi::F32> new_momentums,
+                    ffi::ResultBuffer<ffi::F32> new_velocities) try {
+  PoolWorkers workers(pool);
+  adam({parameters.typed_data(), momentums.typed_data(), velocities.typed_data(),
+        gradients.typed_data(), new_parameters->typed_data(), new_momentums->typed_data(),
+        new_velocities->typed_data(), static_cast<int64_t>(parameters.element_count()),
+        *alpha.typed_data(), one_less_beta_1, one_less_beta_2, epsilon},
+       workers);
+  return ffi::Error::Success();
+} catch (const std::exception& error) {
+  return ffi::Error::Internal(std::string("the Adam kernel: ") + error.what());
+}
+
+using Matrix = ffi::Buffer<ffi::F32, 2>;
+
+ffi::Error run_outer(ffi::ThreadPool pool, Matrix x,
+                     Matrix dy, ffi::Result<Matrix> result) try {
+  PoolWorkers workers(pool);
+  outer(x.typed_data(), dy.typed_data(), x.dimensions()[0], x.dimensions()[1], dy.dimensions()[1],
+        result->typed_data(), workers);
+  return ffi::Error::Success();
+} catch (const std::exception& error) {
+  return ffi::Error::Internal(std::string("the product's kernel: ") + error.what());
+}
+
 }  // namespace
 }  // namespace sentilab
 
@@ -304,6 +337,8 @@ ffi::Error run_backward(ffi::ThreadPool pool, int64_t options, ffi::RemainingArg
 
 SENTILAB_EXPORT XLA_FFI_Error* SentilabLstmForward(XLA_FFI_CallFrame*);
 SENTILAB_EXPORT XLA_FFI_Error* SentilabLstmBackward(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabAdam(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabOuter(XLA_FFI_CallFrame*);
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabLstmForward, sentilab::run_forward,
                               ffi::Ffi::Bind()
@@ -317,6 +352,29 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabLstmBackward, sentilab::run_backward,
                                   .Attr<int64_t>("options")
                                   .RemainingArgs()
                                   .RemainingRets());
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabAdam, sentilab::run_adam,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Attr<float>("one_less_beta_1")
+                                  .Attr<float>("one_less_beta_2")
+                                  .Attr<float>("epsilon")
+                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::Buffer<ffi::F32>>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Ret<ffi::Buffer<ffi::F32>>()
+                                  .Ret<ffi::Buffer<ffi::F32>>()
+                                  .Ret<ffi::Buffer<ffi::F32>>());
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabOuter, sentilab::run_outer,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<sentilab::Matrix>()
+                                  .Arg<sentilab::Matrix>()
+                                  .Ret<sentilab::Matrix>());
 
 SENTILAB_EXPORT const char* sentilab_instruction_set() { return sentilab::lstm().name; }
 SENTILAB_EXPORT int sentilab_choose_instruction_set(const char* name) {

@@ -1,14 +1,15 @@
-"""Keras's Embedding, LSTM and Bidirectional, computed by the fused kernel where it can be.
+"""Keras's Embedding, LSTM, Bidirectional and Dense, computed by the fused kernel where it can be.
 
 They take the same arguments, hold the same weights and are saved under Keras's own names: stock
 Keras loads their models, and ``load_model`` here loads stock Keras's.
 """
 
+from sentilab.layers.dense import Dense
 from sentilab.layers.embedding import Embedding
 from sentilab.layers.lstm import LSTM, Bidirectional
 from sentilab.layers.path import (
-    FusedLstmUnavailable,
-    LstmChoice,
+    FusedKernelsUnavailable,
+    KernelChoice,
     choosing,
     here,
     load_model,
@@ -20,9 +21,10 @@ from sentilab.layers.path import (
 __all__ = [
     "LSTM",
     "Bidirectional",
+    "Dense",
     "Embedding",
-    "FusedLstmUnavailable",
-    "LstmChoice",
+    "FusedKernelsUnavailable",
+    "KernelChoice",
     "choosing",
     "here",
     "load_model",

@@ -13,24 +13,29 @@ from keras.src import api_export
 from sentilab import kernels
 from sentilab.errors import SentilabError
 
-LstmChoice = Literal["auto", "fused", "keras"]
+KernelChoice = Literal["auto", "fused", "keras"]
 """auto: the kernel wherever it can be; fused: nothing but the kernel; keras: Keras's own layers."""
 
-_choice: ContextVar[LstmChoice] = ContextVar("lstm_choice", default="auto")
+_choice: ContextVar[KernelChoice] = ContextVar("kernel_choice", default="auto")
 
 
-class FusedLstmUnavailable(SentilabError):
+class FusedKernelsUnavailable(SentilabError):
     """The fused LSTM was asked for by name, and cannot be used."""
 
 
 @contextmanager
-def choosing(choice: LstmChoice) -> Iterator[None]:
+def choosing(choice: KernelChoice) -> Iterator[None]:
     """Layers made in this context use the kernel, or do not, as ``choice`` says."""
     token = _choice.set(choice)
     try:
         yield
     finally:
         _choice.reset(token)
+
+
+def stock_layers_wanted() -> bool:
+    """Whether a layer made now is to leave all computing to Keras."""
+    return _choice.get() == "keras"
 
 
 class Choosing:
@@ -43,7 +48,7 @@ class Choosing:
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self._lstm_choice: LstmChoice = _choice.get()
+        self._kernel_choice: KernelChoice = _choice.get()
         self._lstm_seen = ""
 
     @property
@@ -56,17 +61,17 @@ class Choosing:
         raise NotImplementedError
 
     def _decided(self, obstacle: str = "") -> str:
-        if self._lstm_choice == "keras":
+        if self._kernel_choice == "keras":
             return "Keras's own layers were asked for"
         return here() or self._obstacle() or obstacle or "fused"
 
     def _fused(self, obstacle: str = "") -> bool:
         """Whether the kernel computes this call; ``obstacle`` is what in the call speaks against it.
 
-        Raises FusedLstmUnavailable if the kernel was demanded and cannot be used.
+        Raises FusedKernelsUnavailable if the kernel was demanded and cannot be used.
         """
         self._lstm_seen = self._decided(obstacle)
-        if self._lstm_seen != "fused" and self._lstm_choice == "fused":
+        if self._lstm_seen != "fused" and self._kernel_choice == "fused":
             raise _unavailable(f"the layer {self.name}", self._lstm_seen)
         return self._lstm_seen == "fused"
 
@@ -85,7 +90,7 @@ def here() -> str:
 
 
 def require_fused(model: Any = None) -> None:
-    """Raises FusedLstmUnavailable unless all LSTMs of the model, or any at all, can be fused."""
+    """Raises FusedKernelsUnavailable unless all LSTMs of the model, or any at all, can be fused."""
     obstacle = here()
     if obstacle:
         raise _unavailable("this process", obstacle)
@@ -94,9 +99,9 @@ def require_fused(model: Any = None) -> None:
             raise _unavailable(f"the layer {name}", path)
 
 
-def _unavailable(who: str, obstacle: str) -> FusedLstmUnavailable:
-    return FusedLstmUnavailable(
-        f'The fused LSTM is demanded (lstm = "fused"), and {who} cannot use it: {obstacle}.\n'
+def _unavailable(who: str, obstacle: str) -> FusedKernelsUnavailable:
+    return FusedKernelsUnavailable(
+        f'The fused LSTM is demanded (kernels = "fused"), and {who} cannot use it: {obstacle}.\n'
         "  `sentilab doctor` says what is there; without the demand Keras's own LSTM takes its place."
     )
 

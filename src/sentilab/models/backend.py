@@ -18,7 +18,7 @@ def lstm_path(model: Any) -> str:
 
 
 def require_fused_kernel() -> None:
-    """Raises FusedLstmUnavailable if this process cannot use the fused LSTM at all."""
+    """Raises FusedKernelsUnavailable if this process cannot use the fused LSTM at all."""
     from sentilab import layers
 
     layers.require_fused()

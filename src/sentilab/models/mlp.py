@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 @register("mlp", summary="two dense layers over all word vectors at once")
 def mlp(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """4,202,689 parameters with 20,000 words, length 200 and the settings' defaults."""
+    from sentilab import layers
+
     keras = import_keras()
-    layers = keras.layers
     words = keras.Input((task.length,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, name="embedding")(words)
-    x = layers.Flatten(name="flatten")(x)
+    x = keras.layers.Flatten(name="flatten")(x)
     x = layers.Dense(units, activation="relu", name="dense_1")(x)
     x = layers.Dense(units, activation="relu", name="dense_2")(x)
     return keras.Model(words, head(x, task), name="mlp")

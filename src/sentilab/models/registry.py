@@ -21,7 +21,7 @@ from sentilab.errors import SentilabError, SettingsError
 from sentilab.models.backend import import_keras
 
 if TYPE_CHECKING:
-    from sentilab.layers import LstmChoice
+    from sentilab.layers import KernelChoice
 
 ModelFunction = TypeVar("ModelFunction", bound=Callable[..., Any])
 
@@ -153,27 +153,27 @@ def build(
     task: Task,
     settings: Mapping[str, Any] | None = None,
     *,
-    lstm: "LstmChoice" = "auto",
+    kernels: "KernelChoice" = "auto",
 ) -> Any:
     """The Keras model, not compiled, under its registered name.
 
-    ``lstm`` says which code computes LSTMs: "fused", "keras", or "auto", the first where it can be.
+    ``kernels`` says which code computes LSTMs: "fused", "keras", or "auto", the first where it can be.
 
     Raises SettingsError for an unknown model or setting, and if the function gives anything but a
     functional or sequential model from one (None, task.length) of integers to one output;
-    FusedLstmUnavailable if the fused LSTM is demanded and a layer cannot use it.
+    FusedKernelsUnavailable if the fused LSTM is demanded and a layer cannot use it.
     """
     check_settings(name, settings or {})
     from sentilab import layers
 
-    with layers.choosing(lstm):
+    with layers.choosing(kernels):
         model = describe(name).function(task, **(settings or {}))
     fault = _fault(model, task)
     if fault:
         raise SettingsError(f'The model "{name}" cannot be used: {fault}')
     # Keras would number an unnamed one by how many this process has built before.
     model.name = name
-    if lstm == "fused":
+    if kernels == "fused":
         layers.require_fused(model)
     return model
 

@@ -9,7 +9,7 @@ from sentilab import models
 from sentilab.errors import SettingsError
 from sentilab.studies.records import Recorded
 from sentilab.studies.spec import StudySpec
-from sentilab.training import Lstm, Protocol, RunSettings
+from sentilab.training import Kernels, Protocol, RunSettings
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ def plan(
     protocols: Sequence[Protocol] | None = None,
     seeds: Sequence[int] | None = None,
     only: Sequence[str] = (),
-    lstm: Lstm | None = None,
+    kernels: Kernels | None = None,
 ) -> Plan:
     """Every (run, protocol, seed) of the study; ``only`` keeps the runs whose name matches a glob.
 
-    ``lstm`` takes the place of what the study says of it.
+    ``kernels`` takes the place of what the study says of it.
 
     Raises SettingsError if a pattern of ``only`` matches nothing.
     """
@@ -77,7 +77,7 @@ def plan(
                     one.settings,
                     protocol=protocol,
                     seed=seed,
-                    lstm=lstm or one.settings.lstm,
+                    kernels=kernels or one.settings.kernels,
                 )
                 runs.append(
                     Named(

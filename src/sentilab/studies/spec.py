@@ -63,7 +63,7 @@ OF_A_RUN = (
     "epochs",
     "learning_rate",
     "early_stopping",
-    "lstm",
+    "kernels",
 )
 
 

@@ -16,7 +16,7 @@ from sentilab.studies.store import read_run, write_index
 from sentilab.text import portrait
 from sentilab.training import (
     Listener,
-    Lstm,
+    Kernels,
     Preparation,
     Protocol,
     RunFolder,
@@ -51,7 +51,7 @@ class Study:
         protocols: Sequence[Protocol] | None = None,
         seeds: Sequence[int] | None = None,
         only: Sequence[str] = (),
-        lstm: Lstm | None = None,
+        kernels: Kernels | None = None,
     ) -> "Study":
         """Plans the study and writes study.json, from which ``read_results`` works without data."""
         planned = plan(
@@ -61,9 +61,9 @@ class Study:
             protocols=protocols,
             seeds=seeds,
             only=only,
-            lstm=lstm,
+            kernels=kernels,
         )
-        if any(one.settings.lstm == "fused" for one in planned.trainings):
+        if any(one.settings.kernels == "fused" for one in planned.trainings):
             models.require_fused_kernel()
         study = cls(spec, planned, preparation, folder)
         atomic.write_text(folder / FACTS, json.dumps(study._facts(), indent=1, ensure_ascii=False))

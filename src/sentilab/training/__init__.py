@@ -7,7 +7,7 @@ from sentilab.training.run import TrainingDiverged, train
 from sentilab.training.settings import (
     DEFAULT_SEED,
     EarlyStopping,
-    Lstm,
+    Kernels,
     Protocol,
     RunSettings,
 )
@@ -19,7 +19,7 @@ __all__ = [
     "EpochMetrics",
     "Examples",
     "Listener",
-    "Lstm",
+    "Kernels",
     "Part",
     "Predictions",
     "Preparation",

@@ -41,7 +41,7 @@ def measure(settings: RunSettings, examples: Examples) -> Pace | None:
     keras.utils.clear_session()
     task = models.Task(settings.words, settings.length, examples.classes)
     model = models.build(
-        settings.model, task, settings.model_settings, lstm=settings.lstm or "auto"
+        settings.model, task, settings.model_settings, kernels=settings.kernels or "auto"
     )
     if not models.anatomy(model, task).trainable:
         return None

@@ -89,7 +89,7 @@ def _train(
     keras.utils.clear_session()
     keras.utils.set_random_seed(settings.seed)
     model = models.build(
-        settings.model, task, settings.model_settings, lstm=settings.lstm or "auto"
+        settings.model, task, settings.model_settings, kernels=settings.kernels or "auto"
     )
     run.write_json("environment.json", environment() | {"lstm_path": models.lstm_path(model)})
     run.write_json("anatomy.json", models.anatomy(model, task).to_json())
@@ -143,9 +143,12 @@ def _train(
 
 def compile_model(model: Any, settings: RunSettings, classes: int) -> None:
     """Adam, cross-entropy and accuracy, as in the notebook."""
-    keras = models.import_keras()
+    from sentilab import optimizers
+
+    stock = models.import_keras().optimizers
+    adam = stock.Adam if settings.kernels == "keras" else optimizers.Adam
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        optimizer=adam(settings.learning_rate),
         loss="binary_crossentropy" if classes == 2 else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from sentilab.errors import SettingsError
 
 Protocol = Literal["notebook", "holdout"]
-Lstm = Literal["fused", "keras"]
+Kernels = Literal["fused", "keras"]
 Monitor = Literal["val_accuracy", "val_loss", "accuracy", "loss"]
 
 DEFAULT_SEED = 297
@@ -47,7 +47,7 @@ class RunSettings:
 
     ``model_settings`` are the model function's own keyword arguments. ``words`` and ``length`` are
     the encoding's (sentilab.text.Encoding); ``validation_fraction`` and ``split_seed`` say how the
-    holdout protocol carves its validation part. ``lstm`` demands the code that computes LSTMs:
+    holdout protocol carves its validation part. ``kernels`` demands the code that computes LSTMs:
     "fused" or "keras"; by default the fused kernel does wherever it can.
     """
 
@@ -63,7 +63,7 @@ class RunSettings:
     split_seed: int = DEFAULT_SEED
     words: int = 20_000
     length: int = 200
-    lstm: Lstm | None = None
+    kernels: Kernels | None = None
 
     def __post_init__(self) -> None:
         """Raises SettingsError naming the first setting that is out of its range."""
@@ -81,8 +81,8 @@ class RunSettings:
             raise SettingsError(
                 f"validation_fraction is {self.validation_fraction}; it must lie between 0 and 1."
             )
-        if self.lstm not in (None, *get_args(Lstm)):
-            raise SettingsError(f'lstm is "{self.lstm}"; it must be "fused" or "keras".')
+        if self.kernels not in (None, *get_args(Kernels)):
+            raise SettingsError(f'kernels is "{self.kernels}"; it must be "fused" or "keras".')
         if self.protocol not in get_args(Protocol):
             raise SettingsError(
                 f'protocol is "{self.protocol}"; it must be "notebook" or "holdout".'
