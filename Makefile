@@ -7,11 +7,12 @@ LOCKED := .venv/locked
 READY  := .venv/ready
 KERNEL := CMakeLists.txt $(wildcard src/sentilab/kernels/*.cc src/sentilab/kernels/*.h)
 
-.PHONY: help setup study test lint types lock clean
+.PHONY: help setup study test lint types kernel-tests lock clean
 
 help:
 	@echo "make study   set up, then run the notebook's whole study and write its report"
 	@echo "make test    set up, then run lint, types and all tests"
+	@echo "make kernel-tests  only the kernels' own tests, under the sanitizers"
 	@echo "make setup   only prepare .venv"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 	@echo "make clean   remove .venv and caches (never runs or data)"
@@ -37,7 +38,7 @@ $(READY): $(LOCKED) pyproject.toml $(KERNEL)
 study: $(READY)
 	$(BIN)/sentilab study homework --on-missing-data generated $(ARGS)
 
-test: $(READY) lint types
+test: $(READY) lint types kernel-tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: $(READY)
@@ -47,6 +48,18 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+# The address and undefined-behaviour sanitizers, then the thread sanitizer.
+kernel-tests: $(READY)
+	@if [ -f build/editable/without-kernel.txt ]; then \
+		echo "== the kernels' own tests are left out: $$(cat build/editable/without-kernel.txt)"; \
+	else for way in asan tsan; do \
+		echo "== the kernels' own tests, $$way" && \
+		$(BIN)/cmake --preset $$way -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja --log-level=WARNING \
+			>/dev/null && \
+		$(BIN)/cmake --build --preset $$way -- --quiet && \
+		build/$$way/tests/kernels/native/lstm_test || exit 1; \
+	done; fi
 
 lock:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv

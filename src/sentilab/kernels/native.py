@@ -8,6 +8,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal, get_args
 
+from sentilab.errors import SettingsError
+
 InstructionSet = Literal["avx512", "avx2", "neon", "portable"]
 
 # What each instruction set is called where users read it.
@@ -40,10 +42,12 @@ def library() -> ctypes.CDLL | None:
         jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(loaded, target)), "cpu")
     wanted = os.environ.get("SENTILAB_ISA", "")
     if not loaded.sentilab_choose_instruction_set(wanted.encode()):
-        raise ValueError(_no_such_set(wanted, "SENTILAB_ISA is"))
+        raise SettingsError(_no_such_set(wanted, "SENTILAB_ISA is"))
     threads = os.environ.get("SENTILAB_THREADS", "0")
     if not threads.isdecimal():
-        raise ValueError(f'SENTILAB_THREADS is "{threads}"; it must be a whole number, 0 for all.')
+        raise SettingsError(
+            f'SENTILAB_THREADS is "{threads}"; it must be a whole number, 0 for all.'
+        )
     loaded.sentilab_set_threads(int(threads))
     return loaded
 

@@ -5,8 +5,9 @@
 namespace sentilab {
 namespace {
 
-constexpr int64_t kInputs = 256;  // a task's rows of the result
-constexpr int kRows = 4;          // of a register tile, which is up to four vectors wide
+constexpr int64_t kInputs = 64;  // a task's rows of the result
+constexpr int64_t kTexts = 64;   // taken at a time
+constexpr int kRows = 4;         // of a register tile, which is up to four vectors wide
 constexpr int kWidth = 16;
 
 // Where registers are narrower the compiler makes several of one.
@@ -18,61 +19,81 @@ struct Outer {
   float* result;
 };
 
+// `texts` rows of x and dy, from `first` on; x's columns `k` and on lie at `columns`, a row of
+// kInputs for each text. The result is begun with the batch's first text and added to thereafter.
+struct Stretch {
+  const float* columns;
+  int64_t k, inputs, first, texts;
+};
+
 template <int R, int NV>
-inline __attribute__((always_inline)) void tile(const Outer& of, int64_t k, int64_t n) {
+inline __attribute__((always_inline)) void tile(const Outer& of, const Stretch& one, int64_t k,
+                                                int64_t n) {
   vec sums[R][NV] = {};
-  for (int64_t b = 0; b < of.batch; ++b) {
-    const float* row = of.dy + b * of.units + n;
+  float* result = of.result + (one.k + k) * of.units + n;
+  if (one.first > 0) {
+    for (int r = 0; r < R; ++r) __builtin_memcpy(sums[r], result + r * of.units, sizeof sums[r]);
+  }
+  for (int64_t b = 0; b < one.texts; ++b) {
+    const float* row = of.dy + (one.first + b) * of.units + n;
     for (int v = 0; v < NV; ++v) {
       vec columns;
       __builtin_memcpy(&columns, row + v * kWidth, sizeof columns);
-      for (int r = 0; r < R; ++r) sums[r][v] += of.x[b * of.inputs + k + r] * columns;
+      for (int r = 0; r < R; ++r) sums[r][v] += one.columns[b * kInputs + k + r] * columns;
     }
   }
-  for (int r = 0; r < R; ++r) {
-    __builtin_memcpy(of.result + (k + r) * of.units + n, sums[r], sizeof sums[r]);
-  }
+  for (int r = 0; r < R; ++r) __builtin_memcpy(result + r * of.units, sums[r], sizeof sums[r]);
 }
 
 template <int NV>
-inline __attribute__((always_inline)) void rows(const Outer& of, int64_t first, int64_t last,
-                                                int64_t n) {
-  int64_t k = first;
-  for (; k + kRows <= last; k += kRows) tile<kRows, NV>(of, k, n);
-  for (; k < last; ++k) tile<1, NV>(of, k, n);
+inline __attribute__((always_inline)) void rows(const Outer& of, const Stretch& one, int64_t n) {
+  int64_t k = 0;
+  for (; k + kRows <= one.inputs; k += kRows) tile<kRows, NV>(of, one, k, n);
+  for (; k < one.inputs; ++k) tile<1, NV>(of, one, k, n);
 }
 
-inline __attribute__((always_inline)) void part(const Outer& of, int64_t first, int64_t last) {
-  int64_t n = 0;
-  for (; n + 4 * kWidth <= of.units; n += 4 * kWidth) rows<4>(of, first, last, n);
-  for (; n + kWidth <= of.units; n += kWidth) rows<1>(of, first, last, n);
-  for (; n < of.units; ++n) {
-    for (int64_t k = first; k < last; ++k) {
-      float sum = 0;
-      for (int64_t b = 0; b < of.batch; ++b) sum += of.x[b * of.inputs + k] * of.dy[b * of.units + n];
-      of.result[k * of.units + n] = sum;
+inline __attribute__((always_inline)) void part(const Outer& of, int64_t k) {
+  const int64_t inputs = std::min(kInputs, of.inputs - k);
+  // x's own rows may lie a multiple of 4096 bytes apart, where they drive each other from the cache.
+  alignas(64) float columns[kTexts * kInputs];
+  for (int64_t first = 0; first < of.batch; first += kTexts) {
+    const Stretch one{columns, k, inputs, first, std::min(kTexts, of.batch - first)};
+    for (int64_t b = 0; b < one.texts; ++b) {
+      const float* row = of.x + (first + b) * of.inputs + k;
+      std::copy(row, row + inputs, columns + b * kInputs);
+    }
+    int64_t n = 0;
+    for (; n + 4 * kWidth <= of.units; n += 4 * kWidth) rows<4>(of, one, n);
+    for (; n + kWidth <= of.units; n += kWidth) rows<1>(of, one, n);
+    for (; n < of.units; ++n) {
+      for (int64_t i = 0; i < inputs; ++i) {
+        float& sum = of.result[(k + i) * of.units + n];
+        if (first == 0) sum = 0;
+        for (int64_t b = 0; b < one.texts; ++b) {
+          sum += columns[b * kInputs + i] * of.dy[(first + b) * of.units + n];
+        }
+      }
     }
   }
 }
 
 #ifdef SENTILAB_X86
-__attribute__((target("avx512f"))) void part_avx512(const Outer& of, int64_t first, int64_t last) {
-  part(of, first, last);
+__attribute__((target("avx512f"))) void part_avx512(const Outer& of, int64_t k) {
+  part(of, k);
 }
-__attribute__((target("avx2,fma"))) void part_avx2(const Outer& of, int64_t first, int64_t last) {
-  part(of, first, last);
+__attribute__((target("avx2,fma"))) void part_avx2(const Outer& of, int64_t k) {
+  part(of, k);
 }
 #endif
-void part_portable(const Outer& of, int64_t first, int64_t last) { part(of, first, last); }
+void part_portable(const Outer& of, int64_t k) { part(of, k); }
 
 void task(void* context, int64_t number) {
   const Outer& of = *static_cast<const Outer*>(context);
-  const int64_t first = number * kInputs, last = std::min(first + kInputs, of.inputs);
 #ifdef SENTILAB_X86
-  if (lstm().width == 16) return part_avx512(of, first, last);
-  if (lstm().width == 8) return part_avx2(of, first, last);
+  if (lstm().width == 16) return part_avx512(of, number * kInputs);
+  if (lstm().width == 8) return part_avx2(of, number * kInputs);
 #endif
-  part_portable(of, first, last);
+  part_portable(of, number * kInputs);
 }
 
 }  // namespace

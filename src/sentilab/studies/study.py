@@ -15,8 +15,8 @@ from sentilab.studies.spec import StudySpec
 from sentilab.studies.store import read_run, write_index
 from sentilab.text import portrait
 from sentilab.training import (
-    Listener,
     Kernels,
+    Listener,
     Preparation,
     Protocol,
     RunFolder,
