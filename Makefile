@@ -7,12 +7,13 @@ LOCKED := .venv/locked
 READY  := .venv/ready
 KERNEL := CMakeLists.txt $(wildcard src/sentilab/kernels/*.cc src/sentilab/kernels/*.h)
 
-.PHONY: help setup study test lint types kernel-tests lock clean
+.PHONY: help setup study test lint types kernel-tests bench bench-peers lock clean
 
 help:
 	@echo "make study   set up, then run the notebook's whole study and write its report"
 	@echo "make test    set up, then run lint, types and all tests"
 	@echo "make kernel-tests  only the kernels' own tests, under the sanitizers"
+	@echo "make bench   measure speed beside Keras and torch; make bench-peers prepares those"
 	@echo "make setup   only prepare .venv"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 	@echo "make clean   remove .venv and caches (never runs or data)"
@@ -60,6 +61,13 @@ kernel-tests: $(READY)
 		$(BIN)/cmake --build --preset $$way -- --quiet && \
 		build/$$way/tests/kernels/native/lstm_test || exit 1; \
 	done; fi
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.lstm $(ARGS)
+
+bench-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers.txt
 
 lock:
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv

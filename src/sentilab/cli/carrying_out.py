@@ -13,7 +13,8 @@ NOT_IMDB = "GENERATED DATA: THESE ARE NOT IMDB FIGURES"
 
 def carry_out(study: Study, again: str) -> StudyResults:
     """Trains what is missing and shows the outcome; ``again`` is the command that resumes."""
-    kernels.keep_freed_memory()
+    if any(one.settings.kernels != "keras" for one in study.plan.trainings):
+        kernels.keep_freed_memory()
     console = Console()
     generated = study.preparation.dataset.is_generated
     if generated:
