@@ -15,11 +15,38 @@ namespace avx2 {
 extern const Lstm implementation;
 }
 #endif
+#ifdef SENTILAB_AVX512BF16
+namespace avx512bf16 {
+extern const Lstm implementation;
+}
+#endif
 namespace portable {
 extern const Lstm implementation;
 }
 
 namespace {
+
+#ifdef SENTILAB_AVX512BF16
+
+// The two have residuals in common.
+const Lstm& factors_of(const Inputs& in) {
+  return in.bf16 ? avx512bf16::implementation : avx512::implementation;
+}
+void either_forward(const Inputs& in, const Outputs& out, Residuals* residuals, Workers& workers) {
+  factors_of(in).forward(in, out, residuals, workers);
+}
+void either_backward(const Inputs& in, const Residuals& residuals, const OutputGradients& out,
+                     const InputGradients& gradients, Workers& workers) {
+  factors_of(in).backward(in, residuals, out, gradients, workers);
+}
+
+const Lstm* avx512_with_bf16() {
+  static const Lstm both = {avx512::implementation.name, avx512::implementation.width, true,
+                            either_forward, either_backward};
+  return &both;
+}
+
+#endif
 
 const Lstm* supported(const char* name) {
   const bool any = name[0] == '\0';
@@ -29,6 +56,9 @@ const Lstm* supported(const char* name) {
   if ((any || !std::strcmp(name, "avx512")) && __builtin_cpu_supports("avx512f") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl")) {
+#ifdef SENTILAB_AVX512BF16
+    if (__builtin_cpu_supports("avx512bf16")) return avx512_with_bf16();
+#endif
     return &avx512::implementation;
   }
   if ((any || !std::strcmp(name, "avx2")) && __builtin_cpu_supports("avx2") &&

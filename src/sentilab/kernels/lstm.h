@@ -6,6 +6,8 @@
 //
 // All arrays are float32, row-major and contiguous. Sizes, none of them 0: B texts (batch), T steps,
 // I inputs, H units, D directions (1 or 2), V words of the table. Where a step is masked, h and c stay.
+// With recurrent dropout, what a gate's columns of U are multiplied with is h_{t-1} times factors of
+// that gate, the same at all steps.
 
 #pragma once
 
@@ -32,6 +34,7 @@ struct Direction {
   const float* h0;                // [B, H] or null
   const float* c0;                // [B, H] or null
   bool reverse;                   // from the last step to the first
+  const float* recurrent_dropout;  // [4, B, H] or null: factors of h, by gate
 };
 
 struct Inputs {
@@ -47,7 +50,7 @@ struct Inputs {
 
   const uint8_t* mask;  // [B, T], nonzero: read this step; or null
   bool zero_masked;     // y is 0, not the previous h, at masked steps
-  bool bf16;            // products of bfloat16 factors, summed in float32
+  bool bf16;            // products of bfloat16 factors, summed in float32; see Lstm.bf16
 };
 
 struct Outputs {
@@ -95,7 +98,7 @@ struct Residuals {
 struct Lstm {
   const char* name;
   int width;  // floats in a vector register
-  bool bf16;  // can multiply bfloat16
+  bool bf16;  // has instructions for products of bfloat16; without, Inputs.bf16 must be false
   void (*forward)(const Inputs&, const Outputs&, Residuals* or_null, Workers&);
   void (*backward)(const Inputs&, const Residuals&, const OutputGradients&, const InputGradients&,
                    Workers&);

@@ -8,20 +8,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sentilab.kernels.native import library, missing
+from sentilab.kernels.native import has_bf16, library, missing, title
 
 Array = Any
 
 # The bits of the calls' attribute `options`; xla.cc has the same.
 BIDIRECTIONAL, REVERSE, TOKENS, MASK, ZERO_MASKED = 1, 2, 4, 8, 16
 BIAS, STATE, SEQUENCES, RESIDUALS, BF16 = 32, 64, 128, 256, 512
+RECURRENT_DROPOUT = 1024
 
 
 class Direction(NamedTuple):
     """One direction's weights, in Keras's layout: gates i, f, c, o side by side.
 
     Shapes: kernel (inputs, 4 units), recurrent_kernel (units, 4 units), bias (4 units,) or None,
-    h0 and c0 (batch, units) or both None, for zeros.
+    h0 and c0 (batch, units) or both None, for zeros. recurrent_dropout (4, batch, units) or None:
+    by gate, the factors of h before its product with recurrent_kernel, the same at all steps; no
+    gradient is computed for them.
     """
 
     kernel: Array
@@ -29,6 +32,7 @@ class Direction(NamedTuple):
     bias: Array | None = None
     h0: Array | None = None
     c0: Array | None = None
+    recurrent_dropout: Array | None = None
 
 
 class Tokens(NamedTuple):
@@ -62,12 +66,15 @@ def lstm(
     ``inputs``: (batch, steps, inputs), or tokens. ``mask`` (batch, steps): where it is false, h and
     c stay, and y is the h before (zero with ``zero_masked``). ``reverse``: the first direction reads
     from the last step to the first; y is in the inputs' order all the same. ``sequences``: whether y
-    is wanted. ``bf16``: products of bfloat16 factors. Everything else is float32.
+    is wanted. ``bf16``: products of bfloat16 factors, summed in float32. Everything else is float32.
 
+    Raises ValueError for ``bf16`` where ``has_bf16()`` is false.
     Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
     """
     if library() is None:
         raise RuntimeError(f"There is no compiled LSTM here: {missing()}.")
+    if bf16 and not has_bf16():
+        raise ValueError(f"{title()} has no products of bfloat16 numbers.")
     options = BIDIRECTIONAL * (len(directions) == 2) | REVERSE * reverse | SEQUENCES * sequences
     options |= ZERO_MASKED * zero_masked | BF16 * bf16
     if isinstance(inputs, Tokens):
@@ -80,6 +87,7 @@ def lstm(
         operands.append(mask.astype(jnp.uint8))
     for one in directions:
         options |= BIAS * (one.bias is not None) | STATE * (one.h0 is not None)
+        options |= RECURRENT_DROPOUT * (one.recurrent_dropout is not None)
         operands += [array.astype(jnp.float32) for array in one if array is not None]
     results = list(_lstm(options, tuple(operands)))
     return States(results.pop(0) if sequences else None, *results)
@@ -114,18 +122,23 @@ def _backward(
     options: int, residuals: tuple[tuple[Array, ...], Array], gradients: tuple[Array, ...]
 ) -> tuple[tuple[Array | None, ...]]:
     operands, ticket = residuals
-    integers = {1} if options & TOKENS else set()
+    constants = {1} if options & TOKENS else set()
     if options & MASK:
-        integers.add(1 + bool(options & TOKENS))
+        constants.add(1 + bool(options & TOKENS))
+    if options & RECURRENT_DROPOUT:  # the last of each direction's arrays
+        constants.add(len(operands) - 1)
+        if options & BIDIRECTIONAL:
+            first = 1 + bool(options & TOKENS) + bool(options & MASK)
+            constants.add((first + len(operands)) // 2 - 1)
     results = [
         jax.ShapeDtypeStruct(one.shape, jnp.float32)
         for number, one in enumerate(operands)
-        if number not in integers
+        if number not in constants
     ]
     call = jax.ffi.ffi_call("SentilabLstmBackward", results, vmap_method="sequential")
     computed = iter(call(*operands, *gradients, ticket, options=np.int64(options)))
     return (
-        tuple(None if number in integers else next(computed) for number in range(len(operands))),
+        tuple(None if number in constants else next(computed) for number in range(len(operands))),
     )
 
 

@@ -1,5 +1,6 @@
 // The whole LSTM for one instruction set. Each isa_*.cc defines SENTILAB_WIDTH (floats in a vector),
-// SENTILAB_ROWS (rows of a register tile) and SENTILAB_ISA (its name), and includes this once.
+// SENTILAB_ROWS (rows of a register tile) and SENTILAB_ISA (its name), and includes this once; it
+// defines SENTILAB_BF16 too where products are of bfloat16 factors.
 //
 // Nothing here may call an inline function of the standard library: the linker would be free to
 // keep this file's copy, compiled for instructions that another processor lacks.
@@ -15,6 +16,9 @@
 //    and the weight gradients over a chunk of a few steps of a slice.
 //  - Given tokens, W is applied once to each distinct row of the table, and gradients are summed by
 //    token before they meet W. This is the same sum in another order.
+//  - With SENTILAB_BF16 the factors of products are bfloat16, in pairs along the depth: a pair lies
+//    where a float lies without it, and the depth is half as many such "words". Sums, states, gates
+//    and all else are float32 either way.
 
 #include <sched.h>
 #include <stdint.h>
@@ -38,7 +42,13 @@ namespace {
 constexpr int kWidth = SENTILAB_WIDTH;
 constexpr int kRows = SENTILAB_ROWS;  // of a register tile; a tile is four vectors wide
 constexpr int kPanel = 4 * kWidth;
-constexpr int64_t kDepth = 64;  // a panel of this depth stays in the first-level cache
+constexpr int64_t kDepth = 64;  // words: a panel of this depth stays in the first-level cache
+#ifdef SENTILAB_BF16
+constexpr int kFactors = 2;  // in a word
+#else
+constexpr int kFactors = 1;
+#endif
+constexpr int kPanelWords = kPanel / kFactors;  // of a panel's columns as a product's depth
 
 typedef float vec __attribute__((vector_size(SENTILAB_WIDTH * 4)));
 typedef int32_t ivec __attribute__((vector_size(SENTILAB_WIDTH * 4)));
@@ -53,6 +63,16 @@ inline vec splat(float s) { return s - vec{}; }
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t words(int64_t depth) { return ceil_div(depth, kFactors); }
+inline int64_t whole_vectors(int64_t count) { return ceil_div(count, kWidth) * kWidth; }
+
+// The first `lanes` floats, and zeros; only zeros where that is not above 0.
+inline vec load_part(const float* from, int64_t lanes) {
+  if (lanes >= kWidth) return load(from);
+  vec v{};
+  if (lanes > 0) memcpy(&v, from, static_cast<size_t>(lanes) * sizeof(float));
+  return v;
+}
 
 // ---- sigmoid and tanh ------------------------------------------------------------------------
 
@@ -127,23 +147,154 @@ inline vec hyperbolic_tangent(vec a) {
   return t * reciprocal(t + 2.0f);
 }
 
+// ---- factors ---------------------------------------------------------------------------------
+
+// Where a product's depth runs along A's rows, a pair is of neighbours; where it runs along A's
+// columns, as in the sums over texts and steps, a pair is of one column in two rows.
+
+#ifdef SENTILAB_BF16
+
+inline vec add_product(vec sum, vec a, vec b) {
+  return reinterpret_cast<vec>(_mm512_dpbf16_ps(
+      native(sum), reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b)));
+}
+typedef vec Factor;
+inline Factor factor(const float* word) {
+  int32_t pair;
+  __builtin_memcpy(&pair, word, sizeof pair);
+  return reinterpret_cast<vec>(_mm512_set1_epi32(pair));
+}
+
+// first's neighbours, then second's. Rounds to the nearest, to even where two are as near.
+inline vec along_row(vec first, vec second) {
+  return reinterpret_cast<vec>(_mm512_cvtne2ps_pbh(native(second), native(first)));
+}
+
+struct Order {
+  uint16_t of[32];
+};
+// Of 16-bit halves: one of the first row, one of the second, which lies so far behind it.
+constexpr Order in_turn(int first, int apart) {
+  Order order{};
+  for (int i = 0; i < 32; ++i) {
+    order.of[i] = static_cast<uint16_t>(first + i / 2 + i % 2 * apart);
+  }
+  return order;
+}
+constexpr Order kOneVector = in_turn(0, 16), kLow = in_turn(0, 32), kHigh = in_turn(16, 32);
+
+inline __m512i halves(vec a) { return reinterpret_cast<__m512i>(a); }
+inline __m512i order(const Order& from) {
+  __m512i v;
+  __builtin_memcpy(&v, from.of, sizeof v);
+  return v;
+}
+
+inline vec along_columns(vec row, vec next) {
+  return reinterpret_cast<vec>(_mm512_maskz_permutexvar_epi16(
+      0xffffffff, order(kOneVector), halves(along_row(row, next))));
+}
+
+// A panel's columns of `rows` rows, which hold pairs of neighbours, as pairs of rows, in `to`.
+inline const float* restacked(const float* from, int64_t rows, float* to) {
+  const __m512i low = order(kLow), high = order(kHigh);
+  for (int64_t r = 0; r < rows; r += 2) {
+    for (int64_t v = 0; v < kPanelWords; v += kWidth) {
+      const float* words_of_row = from + r * kPanelWords + v;
+      const __m512i row = halves(load(words_of_row));
+      const __m512i next = halves(r + 1 < rows ? load(words_of_row + kPanelWords) : vec{});
+      float* out = to + r * kPanelWords + 2 * v;
+      store(out, reinterpret_cast<vec>(_mm512_permutex2var_epi16(row, low, next)));
+      store(out + kWidth, reinterpret_cast<vec>(_mm512_permutex2var_epi16(row, high, next)));
+    }
+  }
+  return to;
+}
+
+inline void store_gates(float* to, const vec (&gates)[4]) {
+  store(to, along_row(gates[0], gates[1]));
+  store(to + kWidth, along_row(gates[2], gates[3]));
+}
+// Sums of what store_gates has stored: of the first of each pair and of the second, in turn.
+inline void add_gates(vec (&sums)[4], const float* from) {
+  for (int v = 0; v < 2; ++v) {
+    const ivec pairs = reinterpret_cast<ivec>(load(from + v * kWidth));
+    sums[2 * v] += reinterpret_cast<vec>(pairs << 16);
+    sums[2 * v + 1] += reinterpret_cast<vec>(pairs & static_cast<int32_t>(0xffff0000));
+  }
+}
+inline void store_sums(float* to, const vec (&sums)[4]) {
+  store(to, along_columns(sums[0], sums[1]));
+  store(to + kWidth, along_columns(sums[2], sums[3]));
+}
+
+#else
+
+typedef float Factor;
+inline Factor factor(const float* word) { return *word; }
+inline vec add_product(vec sum, float a, vec b) { return sum + a * b; }
+inline vec along_row(vec first, vec) { return first; }
+inline vec along_columns(vec row, vec) { return row; }
+inline const float* restacked(const float* from, int64_t, float*) { return from; }
+inline void store_gates(float* to, const vec (&gates)[4]) {
+  for (int v = 0; v < 4; ++v) store(to + v * kWidth, gates[v]);
+}
+inline void add_gates(vec (&sums)[4], const float* from) {
+  for (int v = 0; v < 4; ++v) sums[v] += load(from + v * kWidth);
+}
+inline void store_sums(float* to, const vec (&sums)[4]) { store_gates(to, sums); }
+
+#endif
+
+// What a row of so many factors takes, in whole vectors.
+inline int64_t row_words(int64_t factors) {
+  return ceil_div(factors, kFactors * kWidth) * kWidth;
+}
+
+// The factors of one row.
+inline void copy_row(const float* from, int64_t count, float* to) {
+  for (int64_t i = 0; i < count; i += kFactors * kWidth, to += kWidth) {
+    const vec second = kFactors == 2 ? load_part(from + i + kWidth, count - i - kWidth) : vec{};
+    store(to, along_row(load_part(from + i, count - i), second));
+  }
+}
+
+// The factors of `columns` columns of so many rows; `row(k)` gives one. A word's, or a pair's, row
+// in `to` has whole vectors.
+template <class Row>
+inline void copy_columns(int64_t rows, int64_t columns, Row row, float* to) {
+  for (int64_t k = 0; k < rows; k += kFactors) {
+    const float* one = row(k);
+    const float* next = kFactors == 2 && k + 1 < rows ? row(k + 1) : nullptr;
+    for (int64_t i = 0; i < columns; i += kWidth, to += kWidth) {
+      const vec second = next != nullptr ? load_part(next + i, columns - i) : vec{};
+      store(to, along_columns(load_part(one + i, columns - i), second));
+    }
+  }
+}
+
 // ---- products --------------------------------------------------------------------------------
 
-// tile += A B over `depth`: A's row r is `a[r]`, or, by column, A's element (r, k) is
-// a[0][k * stride + r]; B's row k is b + k * ldb.
-template <int R, int NV, bool ByColumn>
+// tile += A B over `depth` words: A's row r is `a[r]`, or, by column, A's element (r, k) is
+// a[0][k * stride + r]; B's row k is b + k * kPanel. By gate, each of the tile's vectors has an A
+// of its own, `gate_stride` after the one before.
+template <int R, int NV, bool ByColumn, bool ByGate>
 inline __attribute__((always_inline)) void multiply(vec (&tile)[R][NV], const float* const* a,
-                                                    int64_t stride, const float* b, int64_t ldb,
-                                                    int64_t depth) {
+                                                    int64_t stride, int64_t gate_stride,
+                                                    const float* b, int64_t depth) {
   for (int64_t k = 0; k < depth; ++k) {
     vec columns[NV];
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) columns[v] = load(b + k * ldb + v * kWidth);
+    for (int v = 0; v < NV; ++v) columns[v] = load(b + k * kPanel + v * kWidth);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const float factor = ByColumn ? a[0][k * stride + r] : a[r][k];
+      const float* word = ByColumn ? a[0] + k * stride + r : a[r] + k;
+      const Factor shared = factor(word);
 #pragma GCC unroll 4
-      for (int v = 0; v < NV; ++v) tile[r][v] += factor * columns[v];
+      for (int v = 0; v < NV; ++v) {
+        const Factor own = ByGate ? factor(word + v * gate_stride) : shared;
+        tile[r][v] = add_product(tile[r][v], own, columns[v]);
+      }
     }
   }
 }
@@ -151,9 +302,9 @@ inline __attribute__((always_inline)) void multiply(vec (&tile)[R][NV], const fl
 // How C's tile begins.
 enum class Begin { kZero, kRow, kC };
 
-template <int R, int NV, bool ByColumn>
-void tile_product(const float* const* a, int64_t stride, const float* b, int64_t ldb, int64_t depth,
-                  float* const* c, Begin begin, const float* row) {
+template <int R, int NV, bool ByColumn, bool ByGate>
+void tile_product(const float* const* a, int64_t stride, int64_t gate_stride, const float* b,
+                  int64_t depth, float* const* c, Begin begin, const float* row) {
   vec tile[R][NV];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -164,7 +315,7 @@ void tile_product(const float* const* a, int64_t stride, const float* b, int64_t
                                           : load(c[r] + v * kWidth);
     }
   }
-  multiply<R, NV, ByColumn>(tile, a, stride, b, ldb, depth);
+  multiply<R, NV, ByColumn, ByGate>(tile, a, stride, gate_stride, b, depth);
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -172,13 +323,14 @@ void tile_product(const float* const* a, int64_t stride, const float* b, int64_t
   }
 }
 
-template <int NV, bool ByColumn>
-inline void tile_rows(int rows, const float* const* a, int64_t stride, const float* b, int64_t ldb,
-                      int64_t depth, float* const* c, Begin begin, const float* row) {
+template <int NV, bool ByColumn, bool ByGate>
+inline void tile_rows(int rows, const float* const* a, int64_t stride, int64_t gate_stride,
+                      const float* b, int64_t depth, float* const* c, Begin begin,
+                      const float* row) {
   switch (rows) {
-#define SENTILAB_TILE(R) \
-  case R:                \
-    return tile_product<R, NV, ByColumn>(a, stride, b, ldb, depth, c, begin, row);
+#define SENTILAB_TILE(R)                                                                       \
+  case R:                                                                                      \
+    return tile_product<R, NV, ByColumn, ByGate>(a, stride, gate_stride, b, depth, c, begin, row);
     SENTILAB_TILE(1)
     SENTILAB_TILE(2)
     SENTILAB_TILE(3)
@@ -197,10 +349,12 @@ inline int next_rows(int64_t left) {
 }
 
 // C (rows, `vectors` vectors) = begin + A B. `a_row(r)` and `c_row(r)` give rows; by column,
-// a_row(r) is the address of element (r, 0) and `stride` leads from one k to the next.
+// a_row(r) is the address of element (r, 0) and `stride` leads from one k to the next. With a
+// `gate_stride`, A is another for each gate.
 template <bool ByColumn, class ARow, class CRow>
-inline void product(int64_t rows, int vectors, ARow a_row, int64_t stride, const float* b,
-                    int64_t ldb, int64_t depth, CRow c_row, Begin begin, const float* row = nullptr) {
+inline void product(int64_t rows, int vectors, ARow a_row, int64_t stride, int64_t gate_stride,
+                    const float* b, int64_t depth, CRow c_row, Begin begin,
+                    const float* row = nullptr) {
   if (row == nullptr) row = b;  // not read
   for (int64_t r = 0; r < rows;) {
     const int n = next_rows(rows - r);
@@ -210,18 +364,22 @@ inline void product(int64_t rows, int vectors, ARow a_row, int64_t stride, const
       a[i] = a_row(r + i);
       c[i] = c_row(r + i);
     }
-    switch (vectors) {
-      case 1:
-        tile_rows<1, ByColumn>(n, a, stride, b, ldb, depth, c, begin, row);
-        break;
-      case 2:
-        tile_rows<2, ByColumn>(n, a, stride, b, ldb, depth, c, begin, row);
-        break;
-      case 3:
-        tile_rows<3, ByColumn>(n, a, stride, b, ldb, depth, c, begin, row);
-        break;
-      default:
-        tile_rows<4, ByColumn>(n, a, stride, b, ldb, depth, c, begin, row);
+    if (gate_stride != 0) {
+      tile_rows<4, ByColumn, true>(n, a, stride, gate_stride, b, depth, c, begin, row);
+    } else {
+      switch (vectors) {
+        case 1:
+          tile_rows<1, ByColumn, false>(n, a, stride, 0, b, depth, c, begin, row);
+          break;
+        case 2:
+          tile_rows<2, ByColumn, false>(n, a, stride, 0, b, depth, c, begin, row);
+          break;
+        case 3:
+          tile_rows<3, ByColumn, false>(n, a, stride, 0, b, depth, c, begin, row);
+          break;
+        default:
+          tile_rows<4, ByColumn, false>(n, a, stride, 0, b, depth, c, begin, row);
+      }
     }
     r += n;
   }
@@ -243,7 +401,7 @@ struct Layout {
     blocks = ceil_div(in.units, kWidth);
     units = blocks * kWidth;
     gates = 4 * units;
-    inputs = ceil_div(in.inputs, kWidth) * kWidth;
+    inputs = whole_vectors(in.inputs);
     // Slices large enough that U's way through the cache is paid for, and few enough that their
     // weight gradients fit in memory; more than one wherever that leaves work for two threads.
     const int64_t wanted = in.units > 96 ? 32 : 16;
@@ -270,7 +428,8 @@ inline Slice slice_of(const Inputs& in, const Layout& to, int64_t task) {
   return one;
 }
 
-// One direction's weights as the products read them.
+// One direction's weights as the products read them. I, H and gate columns are counted in words
+// where they are the depth.
 struct Packed {
   float* kernel;     // [block][I][panel]
   float* recurrent;  // [block][H][panel]
@@ -285,11 +444,11 @@ inline int64_t panels(int64_t columns) { return ceil_div(columns, kPanel); }
 struct PackedSizes {
   size_t kernel, recurrent, bias, recurrent_t, kernel_t;
   PackedSizes(const Inputs& in, const Layout& to, bool backward) {
-    kernel = static_cast<size_t>(to.gates * in.inputs);
-    recurrent = static_cast<size_t>(to.gates * in.units);
+    kernel = static_cast<size_t>(to.gates * words(in.inputs));
+    recurrent = static_cast<size_t>(to.gates * words(in.units));
     bias = static_cast<size_t>(to.gates);
-    recurrent_t = backward ? static_cast<size_t>(panels(in.units) * kPanel * to.gates) : 0;
-    kernel_t = backward ? static_cast<size_t>(panels(in.inputs) * kPanel * to.gates) : 0;
+    recurrent_t = backward ? static_cast<size_t>(panels(in.units) * kPanel * words(to.gates)) : 0;
+    kernel_t = backward ? static_cast<size_t>(panels(in.inputs) * kPanel * words(to.gates)) : 0;
   }
   size_t all() const { return kernel + recurrent + bias + recurrent_t + kernel_t; }
 };
@@ -297,14 +456,23 @@ struct PackedSizes {
 // [K, 4H] -> [block][K][panel]
 void pack_gates(const float* from, int64_t depth, int64_t units, int64_t blocks, float* to) {
   for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t first = block * kWidth, lanes = least(kWidth, units - first);
-    for (int64_t k = 0; k < depth; ++k) {
-      for (int gate = 0; gate < 4; ++gate) {
-        float* out = to + (block * depth + k) * kPanel + gate * kWidth;
-        memcpy(out, from + k * 4 * units + gate * units + first,
-               static_cast<size_t>(lanes) * sizeof(float));
-        for (int64_t lane = lanes; lane < kWidth; ++lane) out[lane] = 0;
+    const int64_t lanes = units - block * kWidth;
+    for (int64_t k = 0; k < depth; k += kFactors) {
+      for (int gate = 0; gate < 4; ++gate, to += kWidth) {
+        const float* row = from + k * 4 * units + gate * units + block * kWidth;
+        const bool pair = kFactors == 2 && k + 1 < depth;
+        const vec next = pair ? load_part(row + 4 * units, lanes) : vec{};
+        store(to, along_columns(load_part(row, lanes), next));
       }
+    }
+  }
+}
+
+// [4H] -> [block][panel]
+void pack_bias(const float* from, int64_t units, int64_t blocks, float* to) {
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int gate = 0; gate < 4; ++gate, to += kWidth) {
+      store(to, load_part(from + gate * units + block * kWidth, units - block * kWidth));
     }
   }
 }
@@ -312,13 +480,16 @@ void pack_gates(const float* from, int64_t depth, int64_t units, int64_t blocks,
 // [K, 4H] -> [panel number][gate column][panel]: columns are K now.
 void pack_transposed(const float* from, int64_t depth, int64_t units, const Layout& layout,
                      float* to) {
-  memset(to, 0, static_cast<size_t>(panels(depth) * kPanel * layout.gates) * sizeof(float));
+  const int64_t rows = words(layout.gates);
+  memset(to, 0, static_cast<size_t>(panels(depth) * kPanel * rows) * sizeof(float));
   for (int64_t k = 0; k < depth; ++k) {
-    float* out = to + (k / kPanel) * kPanel * layout.gates + k % kPanel;
-    for (int gate = 0; gate < 4; ++gate) {
-      for (int64_t unit = 0; unit < units; ++unit) {
-        const int64_t column = (unit / kWidth) * kPanel + gate * kWidth + unit % kWidth;
-        out[column * kPanel] = from[k * 4 * units + gate * units + unit];
+    float* out = to + (k / kPanel) * kPanel * rows + k % kPanel;
+    for (int64_t block = 0; block < layout.blocks; ++block) {
+      for (int gate = 0; gate < 4; ++gate) {
+        const float* row = from + k * 4 * units + gate * units + block * kWidth;
+        float column[kWidth];
+        store(column, along_row(load_part(row, units - block * kWidth), vec{}));
+        for (int i = 0; i < kWidth / kFactors; ++i, out += kPanel) *out = column[i];
       }
     }
   }
@@ -347,7 +518,7 @@ struct PackTask {
         pack_transposed(direction.recurrent_kernel, in.units, in.units, layout, to.recurrent_t);
       }
       if (direction.bias != nullptr) {
-        pack_gates(direction.bias, 1, in.units, layout.blocks, to.bias);
+        pack_bias(direction.bias, in.units, layout.blocks, to.bias);
       } else {
         memset(to.bias, 0, static_cast<size_t>(layout.gates) * sizeof(float));
       }
@@ -449,19 +620,33 @@ inline const float* input_row(const Inputs& in, int64_t text, int64_t step) {
   return in.table + token * in.inputs;
 }
 
-// out[order(k)] = bias + row(k) W for each of `rows` rows of x; out has `gates` columns.
+// out(r) = bias + row(r) W for each of `rows` rows of x; out has `gates` columns. `factors` is for
+// the rows as factors where they are not such as they come: a row is row_words(I) there.
 template <class Row, class Out>
 void project(const Inputs& in, const Layout& layout, const Packed& weights, int64_t rows, Row row,
-             Out out) {
+             float* factors, Out out) {
+  const int64_t depth = words(in.inputs);
+  for (int64_t r = 0; kFactors == 2 && r < rows; ++r) {
+    copy_row(row(r), in.inputs, factors + r * row_words(in.inputs));
+  }
   for (int64_t block = 0; block < layout.blocks; ++block) {
-    const float* panel = weights.kernel + block * in.inputs * kPanel;
-    for (int64_t k = 0; k < in.inputs; k += kDepth) {
+    const float* panel = weights.kernel + block * depth * kPanel;
+    for (int64_t k = 0; k < depth; k += kDepth) {
       product<false>(
-          rows, 4, [&](int64_t r) { return row(r) + k; }, 0, panel + k * kPanel, kPanel,
-          least(kDepth, in.inputs - k), [&](int64_t r) { return out(r) + block * kPanel; },
-          k == 0 ? Begin::kRow : Begin::kC, weights.bias + block * kPanel);
+          rows, 4,
+          [&](int64_t r) {
+            return (kFactors == 2 ? factors + r * row_words(in.inputs) : row(r)) + k;
+          },
+          0, 0, panel + k * kPanel, least(kDepth, depth - k),
+          [&](int64_t r) { return out(r) + block * kPanel; }, k == 0 ? Begin::kRow : Begin::kC,
+          weights.bias + block * kPanel);
     }
   }
+}
+
+// What project needs for `factors`.
+inline int64_t projected_factors(const Inputs& in, int64_t rows) {
+  return kFactors == 2 ? rows * row_words(in.inputs) : 0;
 }
 
 // Each distinct row of the table projected: [D][count][gates].
@@ -478,12 +663,14 @@ struct ProjectTask {
     const Inputs& in = *self.in;
     const int direction = static_cast<int>(number % in.directions);
     const int64_t first = number / in.directions * kTokens;
+    const int64_t tokens = least(kTokens, self.distinct->count - first);
     const int64_t gates = self.layout->gates;
     float* out = self.projected + (direction * self.distinct->count + first) * gates;
+    const Floats factors(static_cast<size_t>(projected_factors(in, tokens)));
     project(
-        in, *self.layout, (*self.weights)[direction], least(kTokens, self.distinct->count - first),
+        in, *self.layout, (*self.weights)[direction], tokens,
         [&](int64_t r) { return in.table + self.distinct->tokens[first + r] * in.inputs; },
-        [&](int64_t r) { return out + r * gates; });
+        factors.data(), [&](int64_t r) { return out + r * gates; });
   }
 };
 
@@ -531,6 +718,37 @@ inline void pad_rows(const float* from, int64_t stride, int64_t rows, int64_t un
   }
 }
 
+// A slice's recurrent dropout, padded: [gate][row][unit].
+inline void pad_dropout(const Inputs& in, const Layout& layout, const Slice& slice, float* to) {
+  const float* from = in.direction[slice.direction].recurrent_dropout;
+  for (int gate = 0; gate < 4; ++gate) {
+    pad_rows(from + (gate * in.batch + slice.first) * in.units, in.units, slice.rows, in.units,
+             to + gate * slice.rows * layout.units, layout.units);
+  }
+}
+
+inline vec times(vec a, const float* or_null) {
+  return or_null != nullptr ? a * load(or_null) : a;
+}
+
+// h's rows as factors, row_words(units) each; with dropout once for each gate.
+inline void hidden_rows(const float* h, const float* dropout, int64_t rows, int64_t units,
+                        float* to) {
+  for (int gate = 0; gate < (dropout != nullptr ? 4 : 1); ++gate) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* from = h + r * units;
+      const float* by = dropout != nullptr ? dropout + (gate * rows + r) * units : nullptr;
+      for (int64_t u = 0; u < units; u += kFactors * kWidth, to += kWidth) {
+        const bool pair = kFactors == 2 && u + kWidth < units;
+        const int64_t next = u + (pair ? kWidth : 0);
+        const vec second = times(load(from + next), by != nullptr ? by + next : nullptr);
+        store(to, along_row(times(load(from + u), by != nullptr ? by + u : nullptr),
+                            pair ? second : vec{}));
+      }
+    }
+  }
+}
+
 // The gates of R rows and one block from their sums, and the new states.
 template <int R>
 inline __attribute__((always_inline)) void step_tile(const vec (&z)[R][4], float* const* c,
@@ -553,10 +771,10 @@ inline __attribute__((always_inline)) void step_tile(const vec (&z)[R][4], float
 }
 
 // z = x W + b (ready) + h U for R rows of one block, then the gates.
-template <int R>
-void recur_tile(const float* const* h_before, const float* panel, int64_t units,
-                const float* const* x_projected, float* const* sums, float* const* c,
-                float* const* h, float* const* saved) {
+template <int R, bool ByGate>
+void recur_tile(const float* const* h_before, int64_t gate_stride, const float* panel,
+                int64_t depth, const float* const* x_projected, float* const* sums,
+                float* const* c, float* const* h, float* const* saved) {
   vec tile[R][4];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -565,17 +783,20 @@ void recur_tile(const float* const* h_before, const float* panel, int64_t units,
       tile[r][v] = load((sums != nullptr ? sums[r] : x_projected[r]) + v * kWidth);
     }
   }
-  multiply<R, 4, false>(tile, h_before, 0, panel, kPanel, units);
+  multiply<R, 4, false, ByGate>(tile, h_before, 0, gate_stride, panel, depth);
   step_tile<R>(tile, c, h, saved);
 }
 
-inline void recur_rows(int rows, const float* const* h_before, const float* panel, int64_t units,
-                       const float* const* x_projected, float* const* sums, float* const* c,
-                       float* const* h, float* const* saved) {
+template <bool ByGate>
+inline void recur_rows(int rows, const float* const* h_before, int64_t gate_stride,
+                       const float* panel, int64_t depth, const float* const* x_projected,
+                       float* const* sums, float* const* c, float* const* h,
+                       float* const* saved) {
   switch (rows) {
-#define SENTILAB_TILE(R) \
-  case R:                \
-    return recur_tile<R>(h_before, panel, units, x_projected, sums, c, h, saved);
+#define SENTILAB_TILE(R)                                                                        \
+  case R:                                                                                       \
+    return recur_tile<R, ByGate>(h_before, gate_stride, panel, depth, x_projected, sums, c, h, \
+                                 saved);
     SENTILAB_TILE(1)
     SENTILAB_TILE(2)
     SENTILAB_TILE(3)
@@ -593,17 +814,33 @@ void Forward::slice(const Slice& slice) const {
   const Packed& packed = (*weights)[slice.direction];
   const int64_t rows = slice.rows, units = layout->units, gates = layout->gates;
   const int64_t width = in->directions * in->units, offset = slice.direction * in->units;
-  const bool deep = in->units > kDepth;
+  const int64_t depth = words(in->units);
+  const bool deep = depth > kDepth;
+  const bool drops = direction.recurrent_dropout != nullptr;
+  // What U is multiplied with: h as it is, or h as factors.
+  const bool as_it_is = kFactors == 1 && !drops;
+  const int64_t factor_row = row_words(units);
+  const int64_t gate_stride = drops ? rows * factor_row : 0;
+  const int64_t chunk_rows = projected == nullptr ? layout->chunk * rows : 0;
 
   Floats scratch(static_cast<size_t>(
-      4 * rows * units + (projected == nullptr ? layout->chunk * rows * gates : 0) +
-      (deep ? rows * kPanel : 0)));
+      4 * rows * units + chunk_rows * gates + projected_factors(*in, chunk_rows) +
+      (deep ? rows * kPanel : 0) + (drops ? 4 * rows * units : 0) +
+      (as_it_is ? 0 : (drops ? 4 : 1) * rows * factor_row)));
   float* h_before = scratch.data();
   float* h = h_before + rows * units;
   float* c = h + rows * units;
   float* c_before = c + rows * units;  // only with a mask
   float* chunk_projected = c_before + rows * units;
-  float* sums = chunk_projected + (projected == nullptr ? layout->chunk * rows * gates : 0);
+  float* x_factors = chunk_projected + chunk_rows * gates;
+  float* sums = x_factors + projected_factors(*in, chunk_rows);
+  float* dropout = sums + (deep ? rows * kPanel : 0);
+  float* factors = dropout + (drops ? 4 * rows * units : 0);
+  if (drops) {
+    pad_dropout(*in, *layout, slice, dropout);
+  } else {
+    dropout = nullptr;
+  }
   pad_rows(direction.h0 ? direction.h0 + slice.first * in->units : nullptr, in->units, rows,
            in->units, h_before, units);
   pad_rows(direction.c0 ? direction.c0 + slice.first * in->units : nullptr, in->units, rows,
@@ -622,6 +859,7 @@ void Forward::slice(const Slice& slice) const {
           [&](int64_t k) {
             return input_row(*in, slice.first + k / chunk_steps, chunk_first + k % chunk_steps);
           },
+          x_factors,
           [&](int64_t k) {
             return chunk_projected + ((k % chunk_steps) * rows + k / chunk_steps) * gates;
           });
@@ -632,8 +870,10 @@ void Forward::slice(const Slice& slice) const {
     if (in->mask != nullptr) {
       memcpy(c_before, c, static_cast<size_t>(rows * units) * sizeof(float));
     }
+    if (!as_it_is) hidden_rows(h_before, dropout, rows, units, factors);
+    const float* left = as_it_is ? h_before : factors;
     for (int64_t block = 0; block < layout->blocks; ++block) {
-      const float* panel = packed.recurrent + block * in->units * kPanel;
+      const float* panel = packed.recurrent + block * depth * kPanel;
       auto x_projected = [&](int64_t r) {
         const float* row =
             projected != nullptr
@@ -644,14 +884,14 @@ void Forward::slice(const Slice& slice) const {
       };
       int64_t last = 0;  // where the last stretch of U's depth begins
       if (deep) {
-        for (; last + kDepth < in->units; last += kDepth) {
+        for (; last + kDepth < depth; last += kDepth) {
           for (int64_t r = 0; last == 0 && r < rows; ++r) {
             memcpy(sums + r * kPanel, x_projected(r), kPanel * sizeof(float));
           }
           product<false>(
-              rows, 4, [&](int64_t r) { return h_before + r * units + last; }, 0,
-              panel + last * kPanel, kPanel, kDepth,
-              [&](int64_t r) { return sums + r * kPanel; }, Begin::kC);
+              rows, 4, [&](int64_t r) { return left + r * factor_row + last; }, 0, gate_stride,
+              panel + last * kPanel, kDepth, [&](int64_t r) { return sums + r * kPanel; },
+              Begin::kC);
         }
       }
       for (int64_t r = 0; r < rows;) {
@@ -659,7 +899,7 @@ void Forward::slice(const Slice& slice) const {
         const float *before[kRows], *x_rows[kRows];
         float *sum_rows[kRows], *c_rows[kRows], *h_rows[kRows], *saved_rows[kRows];
         for (int i = 0; i < n; ++i) {
-          before[i] = h_before + (r + i) * units + last;
+          before[i] = left + (r + i) * factor_row + last;
           x_rows[i] = deep ? nullptr : x_projected(r + i);
           sum_rows[i] = sums + (r + i) * kPanel;
           c_rows[i] = c + (r + i) * units + block * kWidth;
@@ -668,9 +908,10 @@ void Forward::slice(const Slice& slice) const {
             saved_rows[i] = saved_step + (block * rows + r + i) * 5 * kWidth;
           }
         }
-        recur_rows(n, before, panel + last * kPanel, in->units - last, x_rows,
-                   deep ? sum_rows : nullptr, c_rows, h_rows,
-                   saved_step != nullptr ? saved_rows : nullptr);
+        (drops ? recur_rows<true> : recur_rows<false>)(
+            n, before, gate_stride, panel + last * kPanel, depth - last, x_rows,
+            deep ? sum_rows : nullptr, c_rows, h_rows,
+            saved_step != nullptr ? saved_rows : nullptr);
         r += n;
       }
     }
@@ -753,7 +994,7 @@ struct Backward {
   const OutputGradients* out;
   const InputGradients* gradients;
   float* partial;     // by task: dU [block][H][panel], db [block][panel], dW [block][I][panel]
-  float* dz_places;   // [D][B T][gates] where tokens are shared, else null
+  float* dz_places;   // [D][B T][gates in words] where tokens are shared, else null
   float* dx;          // [B, T, I] where they are not
   int32_t* dx_state;  // [claimed, written][slices][chunks]
 
@@ -781,33 +1022,59 @@ struct Backward {
                 const float* from, int64_t stride) const;
 };
 
-// C (rows, columns of A's other side) from gate columns: rows of dz times a transposed kernel.
-// dz is [block][..][panel], `dz_stride` rows a block.
+// C (rows, columns of A's other side) from the columns of all gates or of one: rows of dz times a
+// transposed kernel. dz is [block][..][panel], `dz_stride` rows a block.
 inline void times_transposed(const Layout& layout, const float* dz, int64_t dz_stride, int64_t rows,
-                             const float* transposed, int64_t columns, float* c, int64_t ldc) {
+                             const float* transposed, int64_t columns, float* c, int64_t ldc,
+                             int gate = -1) {
+  const int64_t first = gate < 0 ? 0 : gate * (kPanelWords / 4);
+  const int64_t depth = gate < 0 ? kPanelWords : kPanelWords / 4;
   for (int64_t number = 0; number < panels(columns); ++number) {
     const int vectors =
         static_cast<int>(least(4, ceil_div(columns - number * kPanel, kWidth)));
     for (int64_t block = 0; block < layout.blocks; ++block) {
-      const float* a = dz + block * dz_stride * kPanel;
+      const float* a = dz + block * dz_stride * kPanelWords + first;
+      const int64_t b = number * words(layout.gates) + block * kPanelWords + first;
       product<false>(
-          rows, vectors, [&](int64_t r) { return a + r * kPanel; }, 0,
-          transposed + (number * layout.gates + block * kPanel) * kPanel, kPanel, kPanel,
+          rows, vectors, [&](int64_t r) { return a + r * kPanelWords; }, 0, 0,
+          transposed + b * kPanel, depth,
           [&](int64_t r) { return c + r * ldc + number * kPanel; },
           block == 0 ? Begin::kZero : Begin::kC);
     }
   }
 }
 
-// C [block][columns of a][panel] += A^T dz over `depth` rows of both.
+// C [block][columns of a][panel] += A^T dz over `depth` words of rows of both. With a `gate_stride`
+// A is another for each gate.
 inline void add_outer(const Layout& layout, const float* a, int64_t columns, int64_t stride,
-                      const float* dz, int64_t dz_stride, int64_t depth, float* c) {
+                      int64_t gate_stride, const float* dz, int64_t dz_stride, int64_t depth,
+                      float* c) {
   for (int64_t k = 0; k < depth; k += kDepth) {
     for (int64_t block = 0; block < layout.blocks; ++block) {
       product<true>(
-          columns, 4, [&](int64_t i) { return a + k * stride + i; }, stride,
-          dz + (block * dz_stride + k) * kPanel, kPanel, least(kDepth, depth - k),
+          columns, 4, [&](int64_t i) { return a + k * stride + i; }, stride, gate_stride,
+          dz + (block * dz_stride + k) * kPanel, least(kDepth, depth - k),
           [&](int64_t i) { return c + (block * columns + i) * kPanel; }, Begin::kC);
+    }
+  }
+}
+
+// The factors of h's columns over `rows` rows, of which dropout has `period`; with dropout once for
+// each gate, `gate_stride` apart.
+inline void hidden_columns(const float* h, const float* dropout, int64_t rows, int64_t period,
+                           int64_t units, int64_t gate_stride, float* to) {
+  for (int gate = 0; gate < (dropout != nullptr ? 4 : 1); ++gate) {
+    const float* factors = dropout != nullptr ? dropout + gate * period * units : nullptr;
+    auto dropped = [&](int64_t k, int64_t u) {
+      const float* by = factors != nullptr ? factors + k % period * units + u : nullptr;
+      return times(load(h + k * units + u), by);
+    };
+    float* out = to + gate * gate_stride;
+    for (int64_t k = 0; k < rows; k += kFactors) {
+      const bool pair = kFactors == 2 && k + 1 < rows;
+      for (int64_t u = 0; u < units; u += kWidth, out += kWidth) {
+        store(out, along_columns(dropped(k, u), pair ? dropped(k + 1, u) : vec{}));
+      }
     }
   }
 }
@@ -819,16 +1086,23 @@ void Backward::slice(const Slice& slice, int64_t number) const {
   const int64_t rows = slice.rows, units = layout->units, inputs = layout->inputs;
   const int64_t width = in->directions * in->units, offset = slice.direction * in->units;
   const int64_t chunk_rows = layout->chunk * rows;
+  const int64_t chunk_words = words(chunk_rows);
   const bool plain = dz_places == nullptr;
+  const bool drops = direction.recurrent_dropout != nullptr;
+  // The left factor of dU: h as it is, or h as factors.
+  const bool as_it_is = kFactors == 1 && !drops;
+  const int64_t gate_stride = drops ? chunk_words * units : 0;
 
   float* d_recurrent = partial + number * partial_size();
   float* d_bias = d_recurrent + layout->gates * in->units;
   float* d_kernel = d_bias + layout->gates;
   memset(d_recurrent, 0, static_cast<size_t>(partial_size()) * sizeof(float));
 
-  const Floats scratch(static_cast<size_t>(5 * rows * units + chunk_rows * units +
-                                           layout->gates * chunk_rows +
-                                           (plain ? chunk_rows * (in->inputs + inputs) : 0)));
+  const Floats scratch(static_cast<size_t>(
+      5 * rows * units + chunk_rows * units + words(layout->gates) * chunk_rows +
+      (kFactors == 2 ? layout->gates * chunk_words : 0) +
+      (plain ? chunk_words * inputs + chunk_rows * inputs : 0) + (drops ? 5 * rows * units : 0) +
+      (as_it_is ? 0 : (drops ? 4 : 1) * chunk_words * units)));
   float* dh = scratch.data();
   float* dc = dh + rows * units;
   float* kept = dc + rows * units;       // dh of masked rows, on its way to the step before
@@ -836,8 +1110,17 @@ void Backward::slice(const Slice& slice, int64_t number) const {
   float* dy = c_first + rows * units;
   float* h_before = dy + rows * units;  // of each step of the chunk
   float* dz = h_before + chunk_rows * units;
-  float* x = dz + layout->gates * chunk_rows;
-  float* dx_chunk = x + chunk_rows * in->inputs;
+  float* dz_pairs = dz + words(layout->gates) * chunk_rows;  // of rows, where they are needed
+  float* x = dz_pairs + (kFactors == 2 ? layout->gates * chunk_words : 0);
+  float* dx_chunk = x + (plain ? chunk_words * inputs : 0);
+  float* dropout = dx_chunk + (plain ? chunk_rows * inputs : 0);
+  float* dh_gate = dropout + (drops ? 4 * rows * units : 0);
+  float* h_factors = dh_gate + (drops ? rows * units : 0);
+  if (drops) {
+    pad_dropout(*in, *layout, slice, dropout);
+  } else {
+    dropout = nullptr;
+  }
 
   pad_rows(out->h + slice.first * width + offset, width, rows, in->units, dh, units);
   pad_rows(out->c + slice.first * width + offset, width, rows, in->units, dc, units);
@@ -871,13 +1154,13 @@ void Backward::slice(const Slice& slice, int64_t number) const {
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t at = r * units + block * kWidth;
           const float* gate = saved + (block * rows + r) * 5 * kWidth;
-          float* out_row = dz + (block * chunk_rows + position + r) * kPanel;
+          float* out_row = dz + (block * chunk_rows + position + r) * kPanelWords;
           const int64_t place = (slice.first + r) * in->steps + step;
           const bool masked = in->mask != nullptr && !in->mask[place];
           vec dh_all = load(dh + at);
           if (out->y != nullptr && !(masked && in->zero_masked)) dh_all += load(dy + at);
           if (masked) {
-            for (int v = 0; v < 4; ++v) store(out_row + v * kWidth, vec{});
+            for (int v = 0; v < kPanelWords; v += kWidth) store(out_row + v, vec{});
             store(kept + at, dh_all);
             continue;
           }
@@ -894,10 +1177,8 @@ void Backward::slice(const Slice& slice, int64_t number) const {
           const vec dg = dc_all * i * (1.0f - g * g);
           const vec d_o = dh_all * tanh_c * o * (1.0f - o);
           store(dc + at, dc_all * f);
-          store(out_row, di);
-          store(out_row + kWidth, df);
-          store(out_row + 2 * kWidth, dg);
-          store(out_row + 3 * kWidth, d_o);
+          const vec gate_gradients[4] = {di, df, dg, d_o};
+          store_gates(out_row, gate_gradients);
           sum_i += di;
           sum_f += df;
           sum_g += dg;
@@ -909,8 +1190,20 @@ void Backward::slice(const Slice& slice, int64_t number) const {
         store(bias + 2 * kWidth, load(bias + 2 * kWidth) + sum_g);
         store(bias + 3 * kWidth, load(bias + 3 * kWidth) + sum_o);
       }
-      times_transposed(*layout, dz + position * kPanel, chunk_rows, rows, packed.recurrent_t,
-                       in->units, dh, units);
+      const float* dz_step = dz + position * kPanelWords;
+      for (int gate = 0; drops && gate < 4; ++gate) {
+        times_transposed(*layout, dz_step, chunk_rows, rows, packed.recurrent_t, in->units,
+                         dh_gate, units, gate);
+        const float* by = dropout + gate * rows * units;
+        for (int64_t at = 0; at < rows * units; at += kWidth) {
+          const vec before = gate == 0 ? vec{} : load(dh + at);
+          store(dh + at, before + load(dh_gate + at) * load(by + at));
+        }
+      }
+      if (!drops) {
+        times_transposed(*layout, dz_step, chunk_rows, rows, packed.recurrent_t, in->units, dh,
+                         units);
+      }
       for (int64_t r = 0; in->mask != nullptr && r < rows; ++r) {
         if (in->mask[(slice.first + r) * in->steps + step]) continue;
         for (int64_t u = 0; u < units; u += kWidth) {
@@ -938,13 +1231,27 @@ void Backward::slice(const Slice& slice, int64_t number) const {
       }
     }
 
-    add_outer(*layout, h_before, in->units, units, dz, chunk_rows, used, d_recurrent);
-    if (plain) {
-      for (int64_t k = 0; k < used; ++k) {
-        memcpy(x + k * in->inputs, input_row(*in, slice.first + k % rows, first + k / rows),
-               static_cast<size_t>(in->inputs) * sizeof(float));
+    const float* dz_factors = dz;  // over rows
+    if (kFactors == 2) {
+      for (int64_t block = 0; block < layout->blocks; ++block) {
+        restacked(dz + block * chunk_rows * kPanelWords, used,
+                  dz_pairs + block * chunk_words * kPanel);
       }
-      add_outer(*layout, x, in->inputs, in->inputs, dz, chunk_rows, used, d_kernel);
+      dz_factors = dz_pairs;
+    }
+    if (!as_it_is) {
+      hidden_columns(h_before, dropout, used, rows, units, gate_stride, h_factors);
+    }
+    add_outer(*layout, as_it_is ? h_before : h_factors, in->units, units, gate_stride, dz_factors,
+              chunk_words, words(used), d_recurrent);
+    if (plain) {
+      copy_columns(
+          used, in->inputs,
+          [&](int64_t k) {
+            return input_row(*in, slice.first + k % rows, first + k / rows);
+          },
+          x);
+      add_outer(*layout, x, in->inputs, inputs, 0, dz_factors, chunk_words, words(used), d_kernel);
       times_transposed(*layout, dz, chunk_rows, used, packed.kernel_t, in->inputs, dx_chunk,
                        inputs);
       merge_dx(slice, chunk, first, steps, dx_chunk, inputs);
@@ -952,10 +1259,10 @@ void Backward::slice(const Slice& slice, int64_t number) const {
       for (int64_t k = 0; k < used; ++k) {
         const int64_t place = (slice.first + k % rows) * in->steps + first + k / rows;
         float* to =
-            dz_places + (slice.direction * in->batch * in->steps + place) * layout->gates;
+            dz_places + (slice.direction * in->batch * in->steps + place) * words(layout->gates);
         for (int64_t block = 0; block < layout->blocks; ++block) {
-          memcpy(to + block * kPanel, dz + (block * chunk_rows + k) * kPanel,
-                 kPanel * sizeof(float));
+          memcpy(to + block * kPanelWords, dz + (block * chunk_rows + k) * kPanelWords,
+                 kPanelWords * sizeof(float));
         }
       }
     }
@@ -1038,8 +1345,8 @@ struct SumTask {
 struct TokenTask {
   const Backward* backward;
   const Distinct* distinct;
-  float* sums;  // [D][block][count][panel]
-  float* rows;  // [count][I]: the table's rows
+  float* sums;  // [D][block][count][panel in words]
+  float* rows;  // [count in words][padded I]: the table's rows, as columns' factors
   static constexpr int64_t kTokens = 64;
 
   static void run(void* context, int64_t number) {
@@ -1050,20 +1357,19 @@ struct TokenTask {
     const int64_t first = number * kTokens, tokens = least(kTokens, distinct.count - first);
     const Floats scratch(static_cast<size_t>(2 * tokens * layout.inputs));
     for (int64_t d = 0; d < in.directions; ++d) {
-      const float* dz = self.backward->dz_places + d * in.batch * in.steps * layout.gates;
-      float* sums = self.sums + d * layout.gates * distinct.count;
+      const int64_t gates = words(layout.gates);
+      const float* dz = self.backward->dz_places + d * in.batch * in.steps * gates;
+      float* sums = self.sums + d * gates * distinct.count;
       for (int64_t token = first; token < first + tokens; ++token) {
         for (int64_t block = 0; block < layout.blocks; ++block) {
           vec sum[4] = {vec{}, vec{}, vec{}, vec{}};
           for (int32_t p = distinct.starts[token]; p < distinct.starts[token + 1]; ++p) {
-            const float* row = dz + distinct.places[p] * layout.gates + block * kPanel;
-            for (int v = 0; v < 4; ++v) sum[v] += load(row + v * kWidth);
+            add_gates(sum, dz + distinct.places[p] * gates + block * kPanelWords);
           }
-          float* to = sums + (block * distinct.count + token) * kPanel;
-          for (int v = 0; v < 4; ++v) store(to + v * kWidth, sum[v]);
+          store_sums(sums + (block * distinct.count + token) * kPanelWords, sum);
         }
       }
-      times_transposed(layout, sums + first * kPanel, distinct.count, tokens,
+      times_transposed(layout, sums + first * kPanelWords, distinct.count, tokens,
                        (*self.backward->weights)[static_cast<int>(d)].kernel_t, in.inputs,
                        scratch.data() + d * tokens * layout.inputs, layout.inputs);
     }
@@ -1073,9 +1379,12 @@ struct TokenTask {
       const float* from = scratch.data() + t * layout.inputs;
       const float* other = in.directions == 2 ? from + tokens * layout.inputs : nullptr;
       for (int64_t i = 0; i < in.inputs; ++i) to[i] = from[i] + (other ? other[i] : 0.0f);
-      memcpy(self.rows + (first + t) * in.inputs, in.table + row,
-             static_cast<size_t>(in.inputs) * sizeof(float));
     }
+    static_assert(kTokens % kFactors == 0, "a pair is of one task's tokens");
+    copy_columns(
+        tokens, in.inputs,
+        [&](int64_t t) { return in.table + distinct.tokens[first + t] * in.inputs; },
+        self.rows + words(first) * layout.inputs);
   }
 };
 
@@ -1089,12 +1398,15 @@ struct TokenWeightTask {
     const Layout& layout = *self.backward->layout;
     const int64_t d = number % in.directions, block = number / in.directions;
     const int64_t count = self.distinct->count;
-    const Floats scratch(static_cast<size_t>(in.inputs * kPanel));
-    const float* sums = self.sums + (d * layout.blocks + block) * count * kPanel;
-    for (int64_t k = 0; k < count; k += kDepth) {
+    const Floats scratch(static_cast<size_t>((in.inputs + kDepth) * kPanel));
+    float* pairs = scratch.data() + in.inputs * kPanel;  // of tokens
+    const float* sums = self.sums + (d * layout.blocks + block) * count * kPanelWords;
+    for (int64_t k = 0; k < count; k += kFactors * kDepth) {
+      const int64_t depth = least(kFactors * kDepth, count - k);
       product<true>(
-          in.inputs, 4, [&](int64_t i) { return self.rows + k * in.inputs + i; }, in.inputs,
-          sums + k * kPanel, kPanel, least(kDepth, count - k),
+          in.inputs, 4,
+          [&](int64_t i) { return self.rows + words(k) * layout.inputs + i; }, layout.inputs, 0,
+          restacked(sums + k * kPanelWords, depth, pairs), words(depth),
           [&](int64_t i) { return scratch.data() + i * kPanel; },
           k == 0 ? Begin::kZero : Begin::kC);
     }
@@ -1155,11 +1467,11 @@ void backward(const Inputs& in, const Residuals& residuals, const OutputGradient
   const Distinct distinct(in, true);
   const int64_t places = in.batch * in.steps;
   if (shared(in, distinct)) {
-    const Floats dz(static_cast<size_t>(in.directions * places * layout.gates));
+    const Floats dz(static_cast<size_t>(in.directions * places * words(layout.gates)));
     task.dz_places = dz.data();
     run_backward(task, &distinct, workers);
-    const Floats sums(static_cast<size_t>(in.directions * distinct.count * layout.gates));
-    const Floats rows(static_cast<size_t>(distinct.count * in.inputs));
+    const Floats sums(static_cast<size_t>(in.directions * distinct.count * words(layout.gates)));
+    const Floats rows(static_cast<size_t>(words(distinct.count) * layout.inputs));
     TokenTask token_task{&task, &distinct, sums.data(), rows.data()};
     workers.run(ceil_div(distinct.count, TokenTask::kTokens), TokenTask::run, &token_task);
     TokenWeightTask weight_task{&token_task};
@@ -1176,7 +1488,7 @@ void backward(const Inputs& in, const Residuals& residuals, const OutputGradient
 }  // namespace
 
 extern const Lstm implementation;
-const Lstm implementation = {SENTILAB_NAME, kWidth, false, forward, backward};
+const Lstm implementation = {SENTILAB_NAME, kWidth, kFactors == 2, forward, backward};
 
 }  // namespace SENTILAB_ISA
 }  // namespace sentilab

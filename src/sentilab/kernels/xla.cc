@@ -156,6 +156,7 @@ enum Options : int64_t {
   kSequences = 128,
   kResiduals = 256,
   kBf16 = 512,
+  kRecurrentDropout = 1024,
 };
 
 // Reads buffers off one after another.
@@ -217,9 +218,18 @@ Inputs read_inputs(Buffers<ffi::RemainingArgs>& from, int64_t options) {
       direction.h0 = next_floats(from);
       direction.c0 = next_floats(from);
     }
+    if (options & kRecurrentDropout) direction.recurrent_dropout = next_floats(from);
     direction.reverse = ((options & kReverse) != 0) != (d == 1);
   }
   return in;
+}
+
+// The layers see to it; but another instruction set may have been chosen since.
+ffi::Error check_bf16(const Inputs& in) {
+  if (!in.bf16 || lstm().bf16) return ffi::Error::Success();
+  return ffi::Error(ffi::ErrorCode::kFailedPrecondition,
+                    std::string("products of bfloat16 factors were asked for, and the instruction "
+                                "set that runs, ") + lstm().name + ", has none");
 }
 
 ffi::Error check_tokens(const Inputs& in) {
@@ -240,6 +250,7 @@ ffi::Error run_forward(ffi::ThreadPool pool, int64_t options, ffi::RemainingArgs
                        ffi::RemainingRets results) try {
   Buffers<ffi::RemainingArgs> given(arguments);
   const Inputs in = read_inputs(given, options);
+  if (ffi::Error error = check_bf16(in); error.failure()) return error;
   if (ffi::Error error = check_tokens(in); error.failure()) return error;
   Buffers<ffi::RemainingRets> to(results);
   Outputs out{};
@@ -266,6 +277,7 @@ ffi::Error run_backward(ffi::ThreadPool pool, int64_t options, ffi::RemainingArg
                         ffi::RemainingRets results) try {
   Buffers<ffi::RemainingArgs> given(arguments);
   const Inputs in = read_inputs(given, options);
+  if (ffi::Error error = check_bf16(in); error.failure()) return error;
   OutputGradients out{};
   if (options & kSequences) out.y = next_floats(given);
   out.h = next_floats(given);

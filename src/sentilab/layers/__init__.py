@@ -10,6 +10,8 @@ from sentilab.layers.lstm import LSTM, Bidirectional
 from sentilab.layers.path import (
     FusedKernelsUnavailable,
     KernelChoice,
+    Precision,
+    PrecisionUnavailable,
     choosing,
     here,
     load_model,
@@ -25,6 +27,8 @@ __all__ = [
     "Embedding",
     "FusedKernelsUnavailable",
     "KernelChoice",
+    "Precision",
+    "PrecisionUnavailable",
     "choosing",
     "here",
     "load_model",

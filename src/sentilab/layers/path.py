@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras.src import api_export
@@ -16,11 +16,18 @@ from sentilab.errors import SentilabError
 KernelChoice = Literal["auto", "fused", "keras"]
 """auto: the kernel wherever it can be; fused: nothing but the kernel; keras: Keras's own layers."""
 
+Precision = Literal["float32", "bf16"]
+"""What an LSTM's products multiply; float32 sums, states and gates either way."""
+
 _choice: ContextVar[KernelChoice] = ContextVar("kernel_choice", default="auto")
 
 
 class FusedKernelsUnavailable(SentilabError):
     """The fused LSTM was asked for by name, and cannot be used."""
+
+
+class PrecisionUnavailable(SentilabError, ValueError):
+    """Products of bfloat16 factors were asked for, and cannot be had."""
 
 
 @contextmanager
@@ -46,10 +53,24 @@ class Choosing:
 
     name: str
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, precision: Precision = "float32", **settings: Any) -> None:
+        if precision not in get_args(Precision):
+            raise ValueError(f'precision is {precision!r}; it must be "float32" or "bf16".')
         super().__init__(*arguments, **settings)
         self._kernel_choice: KernelChoice = _choice.get()
         self._lstm_seen = ""
+        self._precision = precision
+        if precision == "bf16":
+            path = self._decided()
+            if path != "fused":
+                raise _no_bf16(self.name, path)
+            if not kernels.has_bf16():
+                raise _no_bf16(self.name, f"{kernels.title()} does not multiply bfloat16 numbers")
+
+    @property
+    def precision(self) -> Precision:
+        """What the products multiply."""
+        return self._precision
 
     @property
     def lstm_path(self) -> str:
@@ -68,9 +89,12 @@ class Choosing:
     def _fused(self, obstacle: str = "") -> bool:
         """Whether the kernel computes this call; ``obstacle`` is what in the call speaks against it.
 
-        Raises FusedKernelsUnavailable if the kernel was demanded and cannot be used.
+        Raises FusedKernelsUnavailable or PrecisionUnavailable if the kernel was demanded, by name or
+        by its precision, and cannot be used.
         """
         self._lstm_seen = self._decided(obstacle)
+        if self._lstm_seen != "fused" and self.precision == "bf16":
+            raise _no_bf16(self.name, self._lstm_seen)
         if self._lstm_seen != "fused" and self._kernel_choice == "fused":
             raise _unavailable(f"the layer {self.name}", self._lstm_seen)
         return self._lstm_seen == "fused"
@@ -103,6 +127,13 @@ def _unavailable(who: str, obstacle: str) -> FusedKernelsUnavailable:
     return FusedKernelsUnavailable(
         f'The fused LSTM is demanded (kernels = "fused"), and {who} cannot use it: {obstacle}.\n'
         "  `sentilab doctor` says what is there; without the demand Keras's own LSTM takes its place."
+    )
+
+
+def _no_bf16(layer: str, obstacle: str) -> PrecisionUnavailable:
+    return PrecisionUnavailable(
+        f'The layer {layer} was given precision = "bf16", and cannot have it: {obstacle}.\n'
+        '  "float32", the default, runs everywhere; `sentilab doctor` says what is there.'
     )
 
 
@@ -141,22 +172,21 @@ def load_model(path: Path | str) -> Any:
 
 def lstm_paths(model: Any) -> dict[str, str]:
     """By layer: "fused", or why Keras's own code computes it; only layers that are LSTMs."""
-    found: dict[str, str] = {}
+    return {
+        layer.name: layer.lstm_path
+        if isinstance(layer, Choosing)
+        else f"it is Keras's own layer; the fused one is sentilab.layers.{type(layer).__name__}"
+        for layer in _lstms(model)
+    }
+
+
+def _lstms(model: Any) -> Iterator[Any]:
     for layer in model._flatten_layers(include_self=False):
         if isinstance(layer, keras.layers.Bidirectional):
-            inner = layer.forward_layer
+            if isinstance(layer.forward_layer, keras.layers.LSTM):
+                yield layer
         elif isinstance(layer, keras.layers.LSTM) and not _within_bidirectional(model, layer):
-            inner = layer
-        else:
-            continue
-        if isinstance(inner, keras.layers.LSTM):
-            found[layer.name] = (
-                layer.lstm_path
-                if isinstance(layer, Choosing)
-                else "it is Keras's own layer; the fused one is sentilab.layers"
-                f".{type(layer).__name__}"
-            )
-    return found
+            yield layer
 
 
 def _within_bidirectional(model: Any, layer: Any) -> bool:
@@ -168,14 +198,20 @@ def _within_bidirectional(model: Any, layer: Any) -> bool:
 
 
 def lstm_path(model: Any) -> str:
-    """One line for people: "fused, AVX-512, 2 threads", or "Keras fallback: ..." with the reasons."""
+    """One line for people, such as "fused, AVX-512, bf16 products, 2 threads".
+
+    Or "Keras fallback: ...", with the reasons.
+    """
     paths = lstm_paths(model)
     if not paths:
         return "none: the model has no LSTM"
     fallbacks = {name: path for name, path in paths.items() if path != "fused"}
     if not fallbacks:
         threads = kernels.threads()
-        return f"fused, {kernels.title()}, {threads} thread{'s' * (threads != 1)}"
+        bf16 = [one.name for one in _lstms(model) if one.precision == "bf16"]
+        where = f" in {', '.join(bf16)}" if len(bf16) < len(paths) else ""
+        products = f"bf16 products{where}, " if bf16 else ""
+        return f"fused, {kernels.title()}, {products}{threads} thread{'s' * (threads != 1)}"
     reasons = "; ".join(dict.fromkeys(fallbacks.values()))
     some = "" if len(fallbacks) == len(paths) else f" for {', '.join(fallbacks)}"
     return f"Keras fallback{some}: {reasons}"

@@ -1,10 +1,12 @@
 """Bidirectional LSTMs: the notebook's first model, and the same with one layer.
 
 Their layers are Keras's own, computed by the fused kernel where it can be (sentilab.layers).
+``precision`` is that of the LSTMs' products, "float32" or "bf16".
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from sentilab.errors import SettingsError
 from sentilab.models.backend import import_keras
 from sentilab.models.head import head
 from sentilab.models.registry import Task, register
@@ -12,27 +14,43 @@ from sentilab.models.registry import Task, register
 if TYPE_CHECKING:
     from keras import Model
 
+    from sentilab.layers import Precision
+
 
 @register("bilstm2", summary="two bidirectional LSTM layers over word vectors", sequential=True)
-def bilstm2(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
+def bilstm2(
+    task: Task, *, embedding: int = 128, units: int = 64, precision: str = "float32"
+) -> "Model":
     """2,757,761 parameters with 20,000 words and the settings' defaults."""
     from sentilab import layers
 
     keras = import_keras()
+    factors = _precision(precision)
     words = keras.Input((None,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, name="embedding")(words)
-    x = layers.Bidirectional(layers.LSTM(units, return_sequences=True), name="bidirectional_1")(x)
-    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_2")(x)
+    x = layers.Bidirectional(
+        layers.LSTM(units, return_sequences=True), name="bidirectional_1", precision=factors
+    )(x)
+    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_2", precision=factors)(x)
     return keras.Model(words, head(x, task), name="bilstm2")
 
 
 @register("bilstm1", summary="one bidirectional LSTM layer over word vectors", sequential=True)
-def bilstm1(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
+def bilstm1(
+    task: Task, *, embedding: int = 128, units: int = 64, precision: str = "float32"
+) -> "Model":
     """2,658,945 parameters with 20,000 words and the settings' defaults."""
     from sentilab import layers
 
     keras = import_keras()
+    factors = _precision(precision)
     words = keras.Input((None,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, name="embedding")(words)
-    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_1")(x)
+    x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_1", precision=factors)(x)
     return keras.Model(words, head(x, task), name="bilstm1")
+
+
+def _precision(word: str) -> "Precision":
+    if word not in ("float32", "bf16"):
+        raise SettingsError(f'The setting precision is {word!r}; it must be "float32" or "bf16".')
+    return cast("Precision", word)
