@@ -59,6 +59,7 @@ kernel-tests: $(READY)
 		$(BIN)/cmake --preset $$way -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja --log-level=WARNING \
 			>/dev/null && \
 		$(BIN)/cmake --build --preset $$way -- --quiet && \
+		build/$$way/tests/kernels/native/others_test && \
 		build/$$way/tests/kernels/native/lstm_test || exit 1; \
 	done; fi
 
