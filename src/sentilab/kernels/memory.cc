@@ -33,6 +33,14 @@ Pool& pool() {
   return *one;
 }
 
+// Sizes that depend on a batch's words differ a little from batch to batch: rounded up by at most an
+// eighth they are the same, and a block is found again.
+size_t rounded(size_t bytes) {
+  size_t step = 64;
+  while (16 * step <= bytes) step *= 2;
+  return bytes == 0 ? step : (bytes + step - 1) / step * step;
+}
+
 void trim(Pool& from) {
   while (from.bytes > from.limit) {
     from.bytes -= from.kept.front().bytes;
@@ -44,7 +52,7 @@ void trim(Pool& from) {
 }  // namespace
 
 void* take_memory(size_t bytes) {
-  if (bytes == 0) bytes = 64;
+  bytes = rounded(bytes);
   {
     Pool& from = pool();
     std::lock_guard<std::mutex> lock(from.mutex);
@@ -69,7 +77,7 @@ void* take_memory(size_t bytes) {
 
 void give_memory(void* memory, size_t bytes) noexcept {
   if (memory == nullptr) return;
-  if (bytes == 0) bytes = 64;
+  bytes = rounded(bytes);
   Pool& to = pool();
   std::lock_guard<std::mutex> lock(to.mutex);
   try {

@@ -7,8 +7,8 @@
 
 namespace sentilab {
 
-// Memory of this size, 64-byte aligned, not initialised; taken from what was given back where a
-// block of this very size is there. Never null: throws std::bad_alloc.
+// Memory of at least this size, 64-byte aligned, not initialised; taken from what was given back where
+// there is a block that was made for about this size. Never null: throws std::bad_alloc.
 void* take_memory(size_t bytes);
 void give_memory(void* memory, size_t bytes) noexcept;
 

@@ -1,5 +1,5 @@
 // Adam and the dense layer's gradient against plain float64 loops, on every instruction set of this
-// processor, on one thread and on three.
+// processor, on one thread and on three; and what the memory pool finds again.
 
 #include <math.h>
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adam.h"
+#include "memory.h"
 #include "outer.h"
 
 namespace {
@@ -88,6 +89,19 @@ bool outer_is_right(int64_t batch, int64_t inputs, int64_t units, sentilab::Work
   return near(found, wanted, 6e-8 * 2 * static_cast<double>(batch) + 1e-7);
 }
 
+// As many as a batch's distinct words make them, a little more or less each time.
+bool sizes_that_differ_a_little_share_a_block() {
+  void* first = sentilab::take_memory(1000000);
+  sentilab::give_memory(first, 1000000);
+  bool right = true;
+  for (size_t bytes : {990000, 1010000, 985000, 1000001}) {
+    void* again = sentilab::take_memory(bytes);
+    right = right && again == first;
+    sentilab::give_memory(again, bytes);
+  }
+  return right;
+}
+
 }  // namespace
 
 int main() {
@@ -111,6 +125,8 @@ int main() {
       add(where + "a dense layer's weight gradient", right);
     }
   }
+  add("memory: sizes that differ a little share a block",
+      sizes_that_differ_a_little_share_a_block());
   printf("%d passed, %d failed\n", passed, failed);
   return failed > 0;
 }
