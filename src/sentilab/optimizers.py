@@ -20,9 +20,13 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]
     """
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        # Once all gradients are there, nobody reads the old parameters any more. Without being told
-        # so XLA copies each of them, for fear that it is overwritten too early.
-        self._gradients_are_there = ops.stack([ops.reshape(one, (-1,))[0] for one in grads])
+        grads = list(grads)
+        if not here():
+            # Once all gradients are there, nobody reads the old parameters any more. Without being
+            # told so XLA copies each of them, for fear that it is overwritten too early.
+            self._gradients_are_there = ops.stack(
+                [ops.reshape(one, (-1,))[0] for one in grads if one is not None]
+            )
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
