@@ -16,7 +16,7 @@ source = "generated"
 words = 1000
 length = 24
 [protocol]
-name = "notebook"
+name = "holdout"
 [defaults]
 model_settings = { embedding = 16, units = 16 }
 [[run]]
@@ -35,6 +35,7 @@ SAME = (
     "*/model.keras",
     "*/metrics.jsonl",
     "*/predictions.parquet",
+    "*/validation.parquet",
     "*/result.json",
     "*/config.toml",
 )

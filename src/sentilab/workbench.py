@@ -1,11 +1,13 @@
 """The command line's main jobs as functions: data and settings in, results out, files on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentilab import models, report, studies
 from sentilab.data import Dataset, load
-from sentilab.errors import ModelCannotTrain
+from sentilab.errors import ModelCannotTrain, SentilabError
+from sentilab.probe import Subject
 from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
 from sentilab.text import cache_folder
 from sentilab.training import Kernels, Preparation, Protocol, RunFolder, RunSettings, Silence
@@ -101,3 +103,55 @@ def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:
         ),
         path=Path(),
     )
+
+
+@dataclass
+class Subjects:
+    """Finished runs with their data, for probing; ``load`` is asked once for each data set.
+
+    ``load`` gets a data set's name, or a file's path, as sentilab.data.load takes it.
+    """
+
+    load: Callable[[str], Dataset]
+    _prepared: dict[str, Preparation] = field(default_factory=dict)
+
+    def of(self, run: RunFolder) -> Subject:
+        """Raises SentilabError if the data that ``load`` gives are not those that the run saw."""
+        data = run.data()
+        if data["name"] not in self._prepared:
+            self._prepared[data["name"]] = Preparation(self.load(data["name"]), cache_folder())
+        prepared = self._prepared[data["name"]]
+        if prepared.dataset.fingerprint != data["fingerprint"]:
+            raise SentilabError(
+                f"{run.path}: this run was trained on other data than {prepared.dataset.origin} "
+                f"(both are called {data['name']}).\n  Name its own data with --data."
+            )
+        return Subject(run, prepared.dataset, prepared)
+
+
+def finished_runs(folders: Sequence[Path]) -> list[RunFolder]:
+    """The finished runs that ``folders``, of runs or of whole studies, hold.
+
+    Raises SentilabError for a folder that holds none.
+    """
+    found: list[RunFolder] = []
+    for folder in folders:
+        inside = [folder] if (folder / "config.toml").exists() else sorted(folder.glob("*/"))
+        runs = [RunFolder(one) for one in inside if (one / "config.toml").exists()]
+        done = [
+            one for one in runs if (one.read_json("result.json") or {}).get("status") == "finished"
+        ]
+        if not done:
+            raise SentilabError(f"{folder}: there is no finished run here.")
+        found += done
+    return list({one.path.resolve(): one for one in found}.values())
+
+
+def study_folders(runs: Sequence[RunFolder]) -> list[Path]:
+    """The folders of the studies that these runs belong to."""
+    return [one for one in dict.fromkeys(run.path.parent for run in runs) if studies.is_study(one)]
+
+
+def write_report(folder: Path) -> Path:
+    """Writes the report of the study in ``folder`` again; returns the page's path."""
+    return report.write(studies.read_results(folder), folder)[0]

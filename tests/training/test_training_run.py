@@ -284,6 +284,30 @@ def test_the_run_folder_opens_with_other_tools(
     assert predicted.correct.mean() == run.read_json("result.json")["test"]["accuracy"]
 
 
+def test_a_held_out_run_keeps_its_answers_on_validation_texts(
+    preparation: Preparation, small_settings: Settings, tmp_path: Path
+) -> None:
+    stopping = {"monitor": "val_loss", "patience": 1, "restore_best": True}
+    settings = small_settings(epochs=3, protocol="holdout", early_stopping=stopping)
+    examples = preparation.examples(settings)
+    run = train(settings, examples, tmp_path / "run")
+    answers = run.predictions("validation")
+    assert list(answers.ids) == list(examples.validation.ids)
+    kept = run.read_json("result.json")["kept"]
+    assert metrics(answers.probabilities, answers.labels) == pytest.approx(
+        (kept["val_loss"], kept["val_accuracy"])
+    )
+
+
+def test_a_run_judged_on_the_test_split_has_no_other_answers(
+    preparation: Preparation, small_settings: Settings, tmp_path: Path
+) -> None:
+    settings = small_settings(epochs=1)
+    run = train(settings, preparation.examples(settings), tmp_path / "run")
+    with pytest.raises(SentilabError, match="validated on its test texts alone"):
+        run.predictions("validation")
+
+
 @pytest.fixture
 def three_labels() -> Preparation:
     from sentilab.data import Dataset

@@ -15,6 +15,7 @@ COMMANDS = {
     "models": "List the models.",
     "data": "Load data and say what they are: sizes, labels, rejected rows, repeats.",
     "doctor": "Say which LSTM runs here, and why, and where IMDB's reviews were found.",
+    "probe": "Find out what trained models have learned beside one accuracy.",
     "report": "Write a study's report again from its run folders.",
 }
 

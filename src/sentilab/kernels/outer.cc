@@ -7,11 +7,15 @@ namespace {
 
 constexpr int64_t kInputs = 64;  // a task's rows of the result
 constexpr int64_t kTexts = 64;   // taken at a time
-constexpr int kRows = 4;         // of a register tile, which is up to four vectors wide
-constexpr int kWidth = 16;
+constexpr int kRows = 4;         // of a register tile
 
-// Where registers are narrower the compiler makes several of one.
-typedef float vec __attribute__((vector_size(kWidth * 4)));
+// A register of W floats, and how many of them a tile is wide: its sums, a row of dy and one factor
+// must fit into the 32 registers of AVX-512 or the 16 of the others.
+template <int W>
+struct Register {
+  typedef float vec __attribute__((vector_size(W * 4)));
+  static constexpr int kWide = W == 16 ? 4 : 2;
+};
 
 struct Outer {
   const float *x, *dy;
@@ -26,9 +30,10 @@ struct Stretch {
   int64_t k, inputs, first, texts;
 };
 
-template <int R, int NV>
+template <int W, int R, int NV>
 inline __attribute__((always_inline)) void tile(const Outer& of, const Stretch& one, int64_t k,
                                                 int64_t n) {
+  typedef typename Register<W>::vec vec;
   vec sums[R][NV] = {};
   float* result = of.result + (one.k + k) * of.units + n;
   if (one.first > 0) {
@@ -38,20 +43,21 @@ inline __attribute__((always_inline)) void tile(const Outer& of, const Stretch& 
     const float* row = of.dy + (one.first + b) * of.units + n;
     for (int v = 0; v < NV; ++v) {
       vec columns;
-      __builtin_memcpy(&columns, row + v * kWidth, sizeof columns);
+      __builtin_memcpy(&columns, row + v * W, sizeof columns);
       for (int r = 0; r < R; ++r) sums[r][v] += one.columns[b * kInputs + k + r] * columns;
     }
   }
   for (int r = 0; r < R; ++r) __builtin_memcpy(result + r * of.units, sums[r], sizeof sums[r]);
 }
 
-template <int NV>
+template <int W, int NV>
 inline __attribute__((always_inline)) void rows(const Outer& of, const Stretch& one, int64_t n) {
   int64_t k = 0;
-  for (; k + kRows <= one.inputs; k += kRows) tile<kRows, NV>(of, one, k, n);
-  for (; k < one.inputs; ++k) tile<1, NV>(of, one, k, n);
+  for (; k + kRows <= one.inputs; k += kRows) tile<W, kRows, NV>(of, one, k, n);
+  for (; k < one.inputs; ++k) tile<W, 1, NV>(of, one, k, n);
 }
 
+template <int W>
 inline __attribute__((always_inline)) void part(const Outer& of, int64_t k) {
   const int64_t inputs = std::min(kInputs, of.inputs - k);
   // x's own rows may lie a multiple of 4096 bytes apart, where they drive each other from the cache.
@@ -63,8 +69,9 @@ inline __attribute__((always_inline)) void part(const Outer& of, int64_t k) {
       std::copy(row, row + inputs, columns + b * kInputs);
     }
     int64_t n = 0;
-    for (; n + 4 * kWidth <= of.units; n += 4 * kWidth) rows<4>(of, one, n);
-    for (; n + kWidth <= of.units; n += kWidth) rows<1>(of, one, n);
+    constexpr int kWide = Register<W>::kWide;
+    for (; n + kWide * W <= of.units; n += kWide * W) rows<W, kWide>(of, one, n);
+    for (; n + W <= of.units; n += W) rows<W, 1>(of, one, n);
     for (; n < of.units; ++n) {
       for (int64_t i = 0; i < inputs; ++i) {
         float& sum = of.result[(k + i) * of.units + n];
@@ -79,13 +86,13 @@ inline __attribute__((always_inline)) void part(const Outer& of, int64_t k) {
 
 #ifdef SENTILAB_X86
 __attribute__((target("avx512f"))) void part_avx512(const Outer& of, int64_t k) {
-  part(of, k);
+  part<16>(of, k);
 }
 __attribute__((target("avx2,fma"))) void part_avx2(const Outer& of, int64_t k) {
-  part(of, k);
+  part<8>(of, k);
 }
 #endif
-void part_portable(const Outer& of, int64_t k) { part(of, k); }
+void part_portable(const Outer& of, int64_t k) { part<4>(of, k); }
 
 void task(void* context, int64_t number) {
   const Outer& of = *static_cast<const Outer*>(context);

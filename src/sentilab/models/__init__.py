@@ -2,7 +2,7 @@
 
 from sentilab.models import bilstm, mlp  # noqa: F401  # importing registers the built-in models
 from sentilab.models.anatomy import Anatomy, LayerAnatomy, anatomy, require_trainable
-from sentilab.models.backend import import_keras, lstm_path, require_fused_kernel
+from sentilab.models.backend import import_keras, load, lstm_path, require_fused_kernel
 from sentilab.models.head import head
 from sentilab.models.registry import (
     Task,
@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "head",
     "import_keras",
+    "load",
     "load_models_from",
     "lstm_path",
     "names",

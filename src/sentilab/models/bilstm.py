@@ -1,7 +1,8 @@
 """Bidirectional LSTMs: the notebook's first model, and the same with one layer.
 
 Their layers are Keras's own, computed by the fused kernel where it can be (sentilab.layers).
-``precision`` is that of the LSTMs' products, "float32" or "bf16".
+``precision`` is that of the LSTMs' products, "float32" or "bf16". ``masked`` hides the padding from
+them; the notebook's models read it like any other word.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 @register("bilstm2", summary="two bidirectional LSTM layers over word vectors", sequential=True)
 def bilstm2(
-    task: Task, *, embedding: int = 128, units: int = 64, precision: str = "float32"
+    task: Task,
+    *,
+    embedding: int = 128,
+    units: int = 64,
+    precision: str = "float32",
+    masked: bool = False,
 ) -> "Model":
     """2,757,761 parameters with 20,000 words and the settings' defaults."""
     from sentilab import layers
@@ -27,7 +33,7 @@ def bilstm2(
     keras = import_keras()
     factors = _precision(precision)
     words = keras.Input((None,), dtype="int32", name="words")
-    x = layers.Embedding(task.words, embedding, name="embedding")(words)
+    x = layers.Embedding(task.words, embedding, mask_zero=masked, name="embedding")(words)
     x = layers.Bidirectional(
         layers.LSTM(units, return_sequences=True), name="bidirectional_1", precision=factors
     )(x)
@@ -37,7 +43,12 @@ def bilstm2(
 
 @register("bilstm1", summary="one bidirectional LSTM layer over word vectors", sequential=True)
 def bilstm1(
-    task: Task, *, embedding: int = 128, units: int = 64, precision: str = "float32"
+    task: Task,
+    *,
+    embedding: int = 128,
+    units: int = 64,
+    precision: str = "float32",
+    masked: bool = False,
 ) -> "Model":
     """2,658,945 parameters with 20,000 words and the settings' defaults."""
     from sentilab import layers
@@ -45,7 +56,7 @@ def bilstm1(
     keras = import_keras()
     factors = _precision(precision)
     words = keras.Input((None,), dtype="int32", name="words")
-    x = layers.Embedding(task.words, embedding, name="embedding")(words)
+    x = layers.Embedding(task.words, embedding, mask_zero=masked, name="embedding")(words)
     x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_1", precision=factors)(x)
     return keras.Model(words, head(x, task), name="bilstm1")
 

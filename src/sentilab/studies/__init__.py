@@ -3,7 +3,7 @@
 from sentilab.studies.plan import Named, Plan, Training, plan
 from sentilab.studies.records import Question, Recorded, Run, StudyResults
 from sentilab.studies.spec import PlannedRun, StudySpec, packaged, protocols, read
-from sentilab.studies.study import Study, read_results
+from sentilab.studies.study import Study, is_study, read_results
 
 __all__ = [
     "Named",
@@ -16,6 +16,7 @@ __all__ = [
     "StudyResults",
     "StudySpec",
     "Training",
+    "is_study",
     "packaged",
     "plan",
     "protocols",

@@ -210,6 +210,11 @@ def read_results(folder: Path) -> StudyResults:
     return results
 
 
+def is_study(folder: Path) -> bool:
+    """Whether ``read_results`` would find a study there."""
+    return (folder / FACTS).exists()
+
+
 def _ended(folder: Path) -> bool:
     return (folder / "result.json").exists()
 

@@ -9,6 +9,7 @@ vocabulary.json       words and encoding settings
 weights.safetensors   the kept weights
 model.keras           the same, as Keras loads it
 predictions.parquet   id, label, probability for each test text (and each class)
+validation.parquet    the same for the validation texts, where they are others than the test's
 result.json           how it ended; written last, so that its presence means "finished"
 state.safetensors     all that resuming needs; removed once no run can continue from it
 """
@@ -18,7 +19,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tomli_w
@@ -29,10 +30,13 @@ from sentilab.errors import SentilabError
 from sentilab.training.settings import RunSettings
 from sentilab.training.stopping import EpochMetrics
 
+Scored = Literal["test", "validation"]
+SCORED: dict[Scored, str] = {"test": "predictions.parquet", "validation": "validation.parquet"}
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """A finished run's answers on the test texts, in the data's order.
+    """A finished run's answers on the test or validation texts, in the data's order.
 
     ``ids`` and ``labels`` have shape (texts,); ``probabilities`` has shape (texts, classes).
     """
@@ -83,6 +87,15 @@ class RunFolder:
         except (OSError, KeyError, ValueError) as error:
             raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
 
+    def data(self) -> dict[str, Any]:
+        """The "name" and the "fingerprint" of the data; raises SentilabError as ``settings`` does."""
+        path = self.path / "config.toml"
+        try:
+            data = tomllib.loads(path.read_text())["data"]
+            return {"name": str(data["name"]), "fingerprint": str(data["fingerprint"])}
+        except (OSError, KeyError, ValueError) as error:
+            raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
+
     def write_json(self, name: str, content: object) -> None:
         atomic.write_text(
             self.path / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -115,7 +128,9 @@ class RunFolder:
     def seconds(self) -> tuple[float, ...]:
         return tuple(float(line["seconds"]) for line in self._lines("timings.jsonl"))
 
-    def write_predictions(self, predictions: Predictions, label_names: Sequence[str]) -> None:
+    def write_predictions(
+        self, predictions: Predictions, label_names: Sequence[str], part: Scored = "test"
+    ) -> None:
         """Columns: id, label (name), probability (of the last label, or one column a label)."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -131,15 +146,17 @@ class RunFolder:
             for number, name in enumerate(label_names):
                 columns[f"probability_{name}"] = pa.array(predictions.probabilities[:, number])
         table = pa.table(columns, metadata={"labels": json.dumps(list(label_names))})
-        with atomic.replacing(self.path / "predictions.parquet") as temporary:
+        with atomic.replacing(self.path / SCORED[part]) as temporary:
             pq.write_table(table, temporary, compression="zstd")
 
-    def predictions(self) -> Predictions:
-        """Raises SentilabError if the run has not finished."""
+    def predictions(self, part: Scored = "test") -> Predictions:
+        """Raises SentilabError if the run has not finished, or scored no other texts than the test's."""
         import pyarrow.parquet as pq
 
-        path = self.path / "predictions.parquet"
+        path = self.path / SCORED[part]
         if not path.exists():
+            if (self.path / "result.json").exists():
+                raise SentilabError(f"{path}: this run was validated on its test texts alone.")
             raise SentilabError(f"{path}: no predictions yet; the run has not finished.")
         table = pq.read_table(path)
         label_names = json.loads(table.schema.metadata[b"labels"])

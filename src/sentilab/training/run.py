@@ -133,8 +133,8 @@ def _train(
     if kept != len(state.history):
         _assign(_named(model.weights), state.best)
         scored = None
-    if scored is None or examples.validation is not examples.test:
-        scored = score(model, examples.test)
+    if scored is None:
+        scored = score(model, examples.validation)
     _finish(settings, examples, run, model, state, scored, kept)
     if not keep_state:
         run.state.unlink(missing_ok=True)
@@ -229,15 +229,20 @@ def _finish(
     run: RunFolder,
     model: Any,
     state: resume.State,
-    probabilities: NDArray[np.float32],
+    scored: NDArray[np.float32],
     kept: int,
 ) -> None:
+    """Writes what a run ends with; ``scored`` are the kept weights' answers on the validation part."""
     from safetensors.numpy import save as to_bytes
 
-    test = examples.test
+    validation, test = examples.validation, examples.test
+    probabilities = scored if validation is test else score(model, test)
     atomic.write_bytes(run.weights, to_bytes(_weights(model)))
     atomic.write_bytes(run.model, keras_archive(model))
     run.write_predictions(Predictions(test.ids, test.labels, probabilities), examples.label_names)
+    if validation is not test:
+        held_out = Predictions(validation.ids, validation.labels, scored)
+        run.write_predictions(held_out, examples.label_names, "validation")
     loss, accuracy = metrics(probabilities, test.labels)
     run.write_json(
         "result.json",
