@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 if TYPE_CHECKING:
+    from sentilab.checkup import check_data as check_data
     from sentilab.data import Dataset as Dataset
     from sentilab.data import load as load_data
     from sentilab.errors import SentilabError as SentilabError
@@ -40,6 +41,7 @@ _HOMES = {
     "SentilabError": ("sentilab.errors", "SentilabError"),
     "SentimentClassifier": ("sentilab.estimator", "SentimentClassifier"),
     "build_model": ("sentilab.models", "build"),
+    "check_data": ("sentilab.checkup", "check_data"),
     "load_data": ("sentilab.data", "load"),
     "model_summary": ("sentilab.models", "summary"),
     "read_results": ("sentilab.studies", "read_results"),
@@ -57,6 +59,7 @@ __all__ = [
     "SentimentClassifier",
     "__version__",
     "build_model",
+    "check_data",
     "load_data",
     "model_summary",
     "read_results",

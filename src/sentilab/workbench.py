@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sentilab import models, report, studies
-from sentilab.data import Dataset, load
+from sentilab.data import Dataset, leave_out, load
 from sentilab.errors import ModelCannotTrain, SentilabError
 from sentilab.probe import Subject
 from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
@@ -34,7 +34,7 @@ def run_study(
     spec = studies.read(study)
     prepared = prepare_study(
         spec,
-        data or load(spec.source),
+        data or load(spec.source, without=spec.without),
         Path(runs),
         protocols=studies.protocols(protocol) if protocol else None,
         seeds=seeds,
@@ -109,18 +109,21 @@ def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:
 class Subjects:
     """Finished runs with their data, for probing; ``load`` is asked once for each data set.
 
-    ``load`` gets a data set's name, or a file's path, as sentilab.data.load takes it.
+    ``load`` gets a data set's name, or a file's path, as sentilab.data.load takes it. What a run's
+    data were without is left out here.
     """
 
     load: Callable[[str], Dataset]
-    _prepared: dict[str, Preparation] = field(default_factory=dict)
+    _prepared: dict[tuple[str, str], Preparation] = field(default_factory=dict)
 
     def of(self, run: RunFolder) -> Subject:
         """Raises SentilabError if the data that ``load`` gives are not those that the run saw."""
         data = run.data()
-        if data["name"] not in self._prepared:
-            self._prepared[data["name"]] = Preparation(self.load(data["name"]), cache_folder())
-        prepared = self._prepared[data["name"]]
+        key = (data["name"], data["without"])
+        if key not in self._prepared:
+            dataset = leave_out(self.load(data["name"]), data["without"])
+            self._prepared[key] = Preparation(dataset, cache_folder())
+        prepared = self._prepared[key]
         if prepared.dataset.fingerprint != data["fingerprint"]:
             raise SentilabError(
                 f"{run.path}: this run was trained on other data than {prepared.dataset.origin} "
@@ -145,6 +148,23 @@ def finished_runs(folders: Sequence[Path]) -> list[RunFolder]:
             raise SentilabError(f"{folder}: there is no finished run here.")
         found += done
     return list({one.path.resolve(): one for one in found}.values())
+
+
+def results_of(folders: Sequence[Path]) -> tuple[StudyResults, Path]:
+    """What a study's folder, or any number of run folders, tell; and where their report belongs.
+
+    Raises SentilabError for a folder that is neither, and for runs on different data.
+    """
+    if len(folders) == 1 and studies.is_study(folders[0]):
+        return studies.read_results(folders[0]), folders[0]
+    runs: list[Path] = []
+    for folder in folders:
+        inside = [folder] if (folder / "config.toml").exists() else sorted(folder.glob("*/"))
+        found = [one for one in inside if (one / "config.toml").exists()]
+        if not found:
+            raise SentilabError(f"{folder}: neither a study's folder nor a run's.")
+        runs += found
+    return studies.collect(runs), Path()
 
 
 def study_folders(runs: Sequence[RunFolder]) -> list[Path]:

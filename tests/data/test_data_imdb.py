@@ -146,16 +146,16 @@ def test_places_are_looked_at_in_order(tmp_path: Path, monkeypatch: pytest.Monke
         desk / "datasets",
         tmp_path / "named",
     ]
-    monkeypatch.setattr(imdb, "read", lambda path: path)
     for home in homes:
         home.mkdir(parents=True)
         if home.name == "named":
             monkeypatch.setenv("SENTILAB_DATA", str(home))
         parquet_of(home)
-        found = load("imdb", download=False)
-        assert found.resolve() == (home / "imdb-labelled.parquet").resolve()  # type: ignore[attr-defined]
+        found = load("imdb", download=False).home
+        assert found is not None
+        assert found.resolve() == home.resolve()
     given = parquet_of(tmp_path)
-    assert load("imdb", data=given) == given
+    assert load("imdb", data=given).home == tmp_path
     assert is_imdb(given)
     assert not is_imdb(tmp_path / "reviews.csv")
 

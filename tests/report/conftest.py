@@ -103,6 +103,7 @@ def made_up(tmp_path: Path) -> Make:
                     "status": "finished",
                     "stopped_early": epochs < one.settings.epochs,
                     "test": {"loss": 0.4, "accuracy": test},
+                    "label_names": list(labels),
                 },
             )
         portrait = {

@@ -14,8 +14,11 @@ COMMANDS = {
     "summary": "Show a model's layers, parameter arithmetic and shapes.",
     "models": "List the models.",
     "data": "Load data and say what they are: sizes, labels, rejected rows, repeats.",
+    "check": "Look for what is wrong with data: repeats, leaks, damage, uneven labels.",
     "doctor": "Say which LSTM runs here, and why, and where IMDB's reviews were found.",
+    "compare": "Say whether one setting does better than another, over seeds and test texts.",
     "probe": "Find out what trained models have learned beside one accuracy.",
+    "explain": "Show what each word of a text does to a model's answer.",
     "report": "Write a study's report again from its run folders.",
 }
 

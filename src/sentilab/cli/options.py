@@ -49,6 +49,12 @@ kernels = click.option(
     help="Demand the fused LSTM, or Keras's own; by default fused wherever it can be.",
 )
 
+without = click.option(
+    "--without",
+    type=click.Choice(["contrast-originals"]),
+    help="Train without the reviews that the contrast sets edit.",
+)
+
 runs_folder = click.option(
     "--runs",
     type=click.Path(file_okay=False, path_type=Path),

@@ -1,6 +1,7 @@
 """sentilab probe"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,7 +28,7 @@ def command(
     only: tuple[str, ...],
     again: bool,
     models_from: tuple[Path, ...],
-    **reading: object,
+    **reading: Any,
 ) -> None:
     """Probe the finished runs in FOLDERS (runs, or whole studies) and write their reports again.
 
@@ -36,6 +37,7 @@ def command(
     from rich.console import Console
 
     from sentilab import probe, workbench
+    from sentilab.errors import DataNotFound
     from sentilab.probe import store
 
     options.load_models(models_from)
@@ -53,8 +55,17 @@ def command(
             result = None if again else probe.read(run.path, name)
             if result is None:
                 subject = subject or subjects.of(run)
-                with console.status(f"  {name}"):
-                    result = module.measure(subject)
+                try:
+                    with console.status(f"  {name}"):
+                        result = module.measure(subject)
+                except (probe.NotApplicable, DataNotFound) as error:
+                    # What was asked for by name, and wants only its data, is worth an error.
+                    if only and isinstance(error, DataNotFound):
+                        raise
+                    console.print(
+                        f"  {name}: skipped. {error}", style="yellow", highlight=False, markup=False
+                    )
+                    continue
                 probe.write(run.path, name, result)
             for line in module.lines(result):
                 console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

@@ -3,13 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sentilab.cli import options
 
 if TYPE_CHECKING:
+    from sentilab.studies import Study
     from sentilab.training import Kernels
 
 
@@ -28,6 +29,23 @@ if TYPE_CHECKING:
     "--only", multiple=True, metavar="NAME", help="Only the runs of this name; * matches."
 )
 @click.option(
+    "--until-resolved",
+    is_flag=True,
+    help="Add seeds until each comparison that the study names is resolved.",
+)
+@click.option(
+    "--max-seeds",
+    type=click.IntRange(3),
+    default=30,
+    show_default=True,
+    help="With --until-resolved: no more seeds than this.",
+)
+@click.option(
+    "--max-hours",
+    type=click.FloatRange(0, min_open=True),
+    help="With --until-resolved: no further seed after so long.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="List the runs and the time they need; train nothing."
 )
 @click.option(
@@ -37,6 +55,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to do where the data are neither found nor fetched.",
 )
+@options.without
 @options.kernels
 @options.runs_folder
 @options.models_from
@@ -47,12 +66,16 @@ def command(
     protocol: str | None,
     seeds: int | None,
     only: tuple[str, ...],
+    until_resolved: bool,
+    max_seeds: int,
+    max_hours: float | None,
     dry_run: bool,
+    without: str | None,
     kernels: "Kernels | None",
     on_missing_data: str,
     runs: Path,
     models_from: tuple[Path, ...],
-    **reading: object,
+    **reading: Any,
 ) -> None:
     """Run STUDY, a packaged study (homework) or a TOML file, and write its report.
 
@@ -60,12 +83,19 @@ def command(
     """
     from sentilab import studies, workbench
     from sentilab.cli import carrying_out
-    from sentilab.errors import DataNotFound
+    from sentilab.errors import DataNotFound, SettingsError
 
+    if until_resolved and (seeds or dry_run):
+        raise SettingsError(
+            "--until-resolved decides on the number of seeds itself; leave out --seeds and --dry-run, "
+            "and set the most with --max-seeds."
+        )
     options.load_models(models_from)
     spec = studies.read(study)
     try:
-        dataset = options.load_data(spec.source, where, runs, **reading)
+        dataset = options.load_data(
+            spec.source, where, runs, without=without or spec.without, **reading
+        )
     except DataNotFound as error:
         if on_missing_data == "stop":
             raise
@@ -73,18 +103,26 @@ def command(
             f"{error}\n\n{carrying_out.NOT_IMDB}\nGoing on with the generated corpus.", err=True
         )
         dataset = options.load_data("generated", None)
-    prepared = workbench.prepare_study(
-        spec,
-        dataset,
-        runs,
-        protocols=studies.protocols(protocol) if protocol else None,
-        seeds=seeds,
-        only=only,
-        kernels=kernels,
-    )
+    again = shlex.join(["sentilab", *sys.argv[1:]])
+
+    def prepare(seeds: int | None) -> "Study":
+        return workbench.prepare_study(
+            spec,
+            dataset,
+            runs,
+            protocols=studies.protocols(protocol) if protocol else None,
+            seeds=seeds,
+            only=only,
+            kernels=kernels,
+        )
+
+    if until_resolved:
+        carrying_out.until_resolved(prepare, max_seeds, max_hours, again)
+        return
+    prepared = prepare(seeds)
     if dry_run:
         from sentilab.cli.dry_run import show
 
         show(prepared)
         return
-    carrying_out.carry_out(prepared, again=shlex.join(["sentilab", *sys.argv[1:]]))
+    carrying_out.carry_out(prepared, again)

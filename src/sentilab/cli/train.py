@@ -35,6 +35,7 @@ from sentilab.errors import SettingsError
 @click.option(
     "--length", type=int, default=200, show_default=True, help="Tokens kept of each text."
 )
+@options.without
 @options.kernels
 @options.runs_folder
 @options.models_from
@@ -46,6 +47,7 @@ def command(
     patience: int | None,
     monitor: str,
     restore_best: bool,
+    without: str | None,
     runs: Path,
     models_from: tuple[Path, ...],
     **rest: Any,
@@ -71,7 +73,7 @@ def command(
         **rest,
     )
     models.check_settings(model, run.model_settings)
-    dataset = options.load_data("imdb", where, runs, **reading)
+    dataset = options.load_data("imdb", where, runs, without=without or "", **reading)
     study = workbench.prepare_study(workbench.single_run(run, dataset), dataset, runs)
     results = carrying_out.carry_out(study, again=shlex.join(["sentilab", *sys.argv[1:]]))
     if results.runs[0].status != "finished":

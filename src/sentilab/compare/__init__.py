@@ -1,5 +1,9 @@
 """Are two results different?"""
 
+from sentilab.compare.budget import expected_best
+from sentilab.compare.contributions import METRICS
+from sentilab.compare.corrections import holm
+from sentilab.compare.differences import Covers, Difference, difference_of
 from sentilab.compare.paired import (
     Interval,
     PairedDifference,
@@ -8,12 +12,37 @@ from sentilab.compare.paired import (
     mean_interval,
     paired_difference,
 )
+from sentilab.compare.power import seeds_to_detect, seeds_to_settle
+from sentilab.compare.replicas import Pairs, Replica, Setting, pairs, setting_of, siblings
+from sentilab.compare.sequential import FIRST_LOOK, SequentialRule
+from sentilab.compare.verdicts import Verdict, VerdictKind, verdict
+from sentilab.compare.wins import winning
 
 __all__ = [
+    "FIRST_LOOK",
+    "METRICS",
+    "Covers",
+    "Difference",
     "Interval",
     "PairedDifference",
+    "Pairs",
+    "Replica",
+    "SequentialRule",
+    "Setting",
+    "Verdict",
+    "VerdictKind",
     "accuracy_interval",
+    "difference_of",
+    "expected_best",
+    "holm",
     "mcnemar_exact",
     "mean_interval",
     "paired_difference",
+    "pairs",
+    "seeds_to_detect",
+    "seeds_to_settle",
+    "setting_of",
+    "siblings",
+    "verdict",
+    "winning",
 ]

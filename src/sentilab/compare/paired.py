@@ -1,22 +1,21 @@
 """Two classifiers on the same texts, and one classifier over seeds.
 
-Intervals are at 95%. Those over texts say what another draw of test texts might have given; those
+Intervals are at 95% unless another level is asked for. Those over texts say what another draw of test texts might have given; those
 over seeds, what another seed might have given. Neither says both.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Z = 1.959963984540054  # the normal distribution's 97.5% point
-
 
 class Interval(NamedTuple):
-    """A 95% interval."""
+    """A confidence interval, both ends included."""
 
     low: float
     high: float
@@ -36,15 +35,16 @@ class PairedDifference:
         return not self.interval.low <= 0 <= self.interval.high
 
 
-def accuracy_interval(correct: int, texts: int) -> Interval:
+def accuracy_interval(correct: int, texts: int, level: float = 0.95) -> Interval:
     """Wilson's score interval for ``correct`` right answers on ``texts`` texts.
 
     Source: Wilson (1927), as equation 4 in Brown, Cai and DasGupta (2001).
     """
+    z = NormalDist().inv_cdf((1 + level) / 2)
     share = correct / texts
-    centre = share + Z**2 / (2 * texts)
-    half = Z * math.sqrt(share * (1 - share) / texts + Z**2 / (4 * texts**2))
-    scale = 1 + Z**2 / texts
+    centre = share + z**2 / (2 * texts)
+    half = z * math.sqrt(share * (1 - share) / texts + z**2 / (4 * texts**2))
+    scale = 1 + z**2 / texts
     # Rounding must not push the interval off the share it is about.
     return Interval(min((centre - half) / scale, share), max((centre + half) / scale, share))
 
@@ -58,15 +58,15 @@ def mcnemar_exact(first_correct: NDArray[np.bool_], second_correct: NDArray[np.b
     Raises ValueError if the shapes differ.
     Source: McNemar (1947); exact form as in Dietterich (1998), section 3.
     """
-    from scipy.stats import binomtest
+    from scipy.special import bdtr
 
     _, first_only, second_only, _ = _table(first_correct, second_correct)
-    discordant = first_only + second_only
-    return float(binomtest(first_only, discordant, 0.5).pvalue) if discordant else 1.0
+    fewer, discordant = min(first_only, second_only), first_only + second_only
+    return min(1.0, 2 * float(bdtr(fewer, discordant, 0.5)))
 
 
 def paired_difference(
-    first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_]
+    first_correct: NDArray[np.bool_], second_correct: NDArray[np.bool_], level: float = 0.95
 ) -> PairedDifference:
     """The difference of two accuracies on the same texts, both arrays of shape (texts,).
 
@@ -78,8 +78,8 @@ def paired_difference(
     if not texts:
         raise ValueError("There are no texts to compare on.")
     p1, p2 = (both + first_only) / texts, (both + second_only) / texts
-    first = accuracy_interval(both + first_only, texts)
-    second = accuracy_interval(both + second_only, texts)
+    first = accuracy_interval(both + first_only, texts, level)
+    second = accuracy_interval(both + second_only, texts, level)
     phi = _correlation(both, first_only, second_only, neither, texts)
     below = _hypotenuse(p1 - first.low, second.high - p2, phi)
     above = _hypotenuse(first.high - p1, p2 - second.low, phi)
@@ -92,12 +92,12 @@ def paired_difference(
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, Interval]:
     """(mean, standard deviation, Student's 95% interval of the mean) of two or more values."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if len(values) < 2:
         raise ValueError("An interval over seeds needs at least two of them.")
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = float(t.ppf(0.975, len(values) - 1)) * deviation / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, 0.975)) * deviation / math.sqrt(len(values))
     return mean, deviation, Interval(mean - half, mean + half)
 
 

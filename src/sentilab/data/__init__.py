@@ -1,7 +1,16 @@
 """A name or a path -> labelled texts."""
 
 from sentilab.data.dataset import Dataset, Rejected
-from sentilab.data.sources import is_imdb, load
+from sentilab.data.sources import contrast_pairs, is_imdb, leave_out, load
 from sentilab.data.splits import Partition, partition
 
-__all__ = ["Dataset", "Partition", "Rejected", "is_imdb", "load", "partition"]
+__all__ = [
+    "Dataset",
+    "Partition",
+    "Rejected",
+    "contrast_pairs",
+    "is_imdb",
+    "leave_out",
+    "load",
+    "partition",
+]

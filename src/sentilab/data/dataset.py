@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -26,7 +26,8 @@ class Dataset:
     ``labels`` has shape (texts,) and indexes ``label_names``. ``splits`` has shape (texts,) and
     holds "train" or "test" where the source has official splits, and is None where it has none.
     ``fingerprint`` identifies the content (hex SHA-256): equal fingerprints mean equal tables.
-    ``notices`` are sentences for the user: what was guessed, what was found odd.
+    ``notices`` are sentences for the user: what was guessed, what was found odd. ``without`` names
+    what was left out on demand, and ``home`` is the folder in which the data were found.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Dataset:
     rejected: Rejected = Rejected(0, 0, None)
     notices: tuple[str, ...] = ()
     is_generated: bool = False
+    without: str = ""
+    home: Path | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,6 +79,25 @@ class ArrowTexts(Sequence[str]):
         block = 4096
         for start in range(0, len(self), block):
             yield from self._array.slice(start, block).to_pylist()
+
+    def take(self, rows: NDArray[np.int64]) -> "ArrowTexts":
+        return ArrowTexts(self._array.take(rows))
+
+
+def subset(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
+    """The table of these rows alone, in their order, with a fingerprint of its own."""
+    texts = dataset.texts
+    kept = texts.take(rows) if isinstance(texts, ArrowTexts) else [texts[row] for row in rows]
+    labels = dataset.labels[rows]
+    splits = None if dataset.splits is None else dataset.splits[rows]
+    return replace(
+        dataset,
+        fingerprint=fingerprint_of(kept, labels, dataset.label_names, splits),
+        ids=[dataset.ids[row] for row in rows],
+        texts=kept,
+        labels=labels,
+        splits=splits,
+    )
 
 
 def fingerprint_of(

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from sentilab.data import imdb
+from sentilab.data import contrast, imdb
 from sentilab.data.dataset import Dataset
 from sentilab.data.files import Reading, read_file
 from sentilab.data.generated import generate
-from sentilab.errors import DataNotFound
+from sentilab.errors import DataError, DataNotFound
 
 Progress = Callable[[int, int | None], None]
 
@@ -24,6 +25,7 @@ def load(
     rejected_folder: Path | None = None,
     progress: Progress | None = None,
     download: bool = True,
+    without: str = "",
 ) -> Dataset:
     """Loads "imdb", "generated" or a file of the user's own (CSV, TSV, JSON Lines, Parquet).
 
@@ -31,16 +33,55 @@ def load(
     reviews are downloaded unless ``download`` is False (``progress`` hears bytes done and in all).
     For files: ``text_column``, ``label_column`` and ``separator`` override what would be guessed; a
     share of bad rows above ``max_rejected`` is an error; the others are listed in a file in
-    ``rejected_folder`` (default: beside the file).
+    ``rejected_folder`` (default: beside the file). ``without`` is as ``leave_out`` takes it.
 
     Raises DataNotFound, naming every place looked at, or DataError if the data cannot be used.
     """
     if name_or_path == "imdb":
-        return _load_imdb(Path(data) if data else None, progress, download)
-    if name_or_path == "generated":
-        return generate()
-    reading = Reading(text_column, label_column, separator, max_rejected, rejected_folder)
-    return read_file(Path(name_or_path), reading)
+        loaded = _load_imdb(Path(data) if data else None, progress, download)
+    elif name_or_path == "generated":
+        loaded = generate()
+    else:
+        reading = Reading(text_column, label_column, separator, max_rejected, rejected_folder)
+        loaded = read_file(Path(name_or_path), reading)
+    return leave_out(loaded, without)
+
+
+def leave_out(dataset: Dataset, without: str) -> Dataset:
+    """``dataset`` less what ``without`` names: "contrast-originals", or "" for nothing.
+
+    Raises DataNotFound if the contrast sets are not in reach, DataError for another name.
+    """
+    if not without:
+        return dataset
+    if without != contrast.ORIGINALS:
+        raise DataError(f'without "{without}": all that can be left out is {contrast.ORIGINALS}.')
+    pairs = () if dataset.is_generated else contrast_pairs(dataset.home)
+    return contrast.leave_out(dataset, pairs)
+
+
+def contrast_pairs(beside: Path | None = None) -> tuple[contrast.Pair, ...]:
+    """IMDB's contrast sets: looked for in ``beside``, and then where IMDB itself is.
+
+    Raises DataNotFound, naming every place looked at, or DataError if they are damaged.
+    """
+    looked_at = []
+    for what, place in (("beside the reviews", beside), *places()):
+        if place is None:
+            continue
+        folder = place / contrast.FOLDER
+        missing = [one.name for one in contrast.files(folder) if not one.is_file()]
+        if not missing:
+            return contrast.read(folder)
+        state = f"without {', '.join(missing)}" if folder.is_dir() else "does not exist"
+        looked_at.append(f"  {what}: {folder.absolute()} ({state})")
+    raise DataNotFound(
+        "The contrast sets of IMDB were not found. Looked at, in order:\n"
+        + "\n".join(looked_at)
+        + f"\nPut dev_original.tsv, dev_contrast.tsv, test_original.tsv and test_contrast.tsv, from "
+        f"IMDb/data in\ngithub.com/allenai/contrast-sets, into a folder {contrast.FOLDER} in one of "
+        "these places, or name its parent:\nSENTILAB_DATA=PATH in the environment."
+    )
 
 
 def is_imdb(path: Path) -> bool:
@@ -74,12 +115,13 @@ def _load_imdb(data: Path | None, progress: Progress | None, download: bool) -> 
     for what, place in places(data):
         found = imdb.find(place)
         if found is not None:
-            return imdb.read(found)
+            return replace(imdb.read(found), home=found.parent)
         state = "nothing known there" if place.exists() else "does not exist"
         looked_at.append(f"  {what}: {place.absolute()} ({state})")
     if data is None and download:
         try:
-            return imdb.read(imdb.download(cache_folder(), progress=progress))
+            fetched = imdb.read(imdb.download(cache_folder(), progress=progress))
+            return replace(fetched, home=cache_folder())
         except OSError as error:
             looked_at.append(f"  download: {imdb.URL} ({error})")
     raise DataNotFound(

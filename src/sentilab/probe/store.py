@@ -19,6 +19,10 @@ PROBES = {
 }
 
 
+class NotApplicable(SentilabError):
+    """A probe has nothing to ask of a run; the message says why."""
+
+
 def module(name: str) -> ModuleType:
     """The probe's module: ``measure(subject)``, ``lines(result)`` and the class ``Result``.
 

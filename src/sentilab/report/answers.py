@@ -3,19 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sentilab.report import figures
 from sentilab.report.blocks import Block, Chart, Charts, Folded, Paragraph, Table, Verbatim
-from sentilab.report.reading import Group, compare, finished
+from sentilab.report.differences import Compared, Comparisons, chosen
+from sentilab.report.reading import Group, finished
 from sentilab.report.sentences import (
     against_the_notebook,
+    best_epoch,
     best_of_kind,
     between,
     between_points,
+    between_signed,
     caveat,
     change,
     count,
     duration,
+    each,
     figure,
+    margin,
     outcome,
     overfitting,
     p_value,
@@ -26,7 +33,12 @@ from sentilab.report.sentences import (
 from sentilab.studies import Question, StudyResults
 
 NOT_YET = Paragraph("The runs that answer this have not finished yet.")
-RUN_COLUMNS = frozenset({"parameters", "accuracy", "95% interval", "difference", "time", "epochs"})
+RUN_COLUMNS = frozenset(
+    {
+        *("parameters", "accuracy", "test accuracy", "validation", "sd over seeds", "95% interval"),
+        *("difference", "p", "wins", "time", "epochs"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Asked:
     question: Question
     groups: dict[str, Group]
     results: StudyResults
+    comparisons: Comparisons
     found: list[Group] = field(default_factory=list)
 
     @property
@@ -56,10 +69,20 @@ class Asked:
         group = self.groups.get(name)
         return group if group and group.finished else None
 
+    def against(self, baseline: Group) -> list[Compared]:
+        """The other settings of the question, each held against ``baseline``."""
+        pairs = (self.comparisons.of(baseline, one) for one in self.found if one is not baseline)
+        return [one for one in pairs if one is not None]
 
-def answer(question: Question, groups: dict[str, Group], results: StudyResults) -> Answer:
-    """Answers ``question`` from the runs of one protocol."""
-    asked = Asked(question, groups, results, finished(groups, question.runs))
+
+def answer(
+    question: Question,
+    groups: dict[str, Group],
+    results: StudyResults,
+    comparisons: Comparisons,
+) -> Answer:
+    """Answers ``question`` from the runs of one protocol, whose ``comparisons`` are judged."""
+    asked = Asked(question, groups, results, comparisons, finished(groups, question.runs))
     return _ANSWERS[question.kind](asked)
 
 
@@ -170,21 +193,22 @@ def anatomy_table(group: Group) -> Table:
 
 def _compare(asked: Asked) -> Answer:
     baseline = asked.baseline
-    others = [one for one in asked.found if baseline and one.name != baseline.name]
-    if baseline is None or not others:
+    compared = asked.against(baseline) if baseline else []
+    if baseline is None or not compared:
         return Answer([NOT_YET])
     sentences = [
-        change(baseline, one, _called(one, asked), of=_called(baseline, asked, lower=True))
-        for one in others
+        change(one, _called(one.other, asked), of=_called(baseline, asked, lower=True))
+        for one in compared
     ]
     blocks: list[Block] = [
         Paragraph(" ".join(sentences), "answer"),
-        comparison_table(asked.found, baseline),
-        figures.accuracies(asked.found),
-        Paragraph(caveat(asked.found)),
+        figures.differences(compared, baseline=_called(baseline, asked, lower=True)),
+        comparison_table(asked.found, baseline, compared),
+        Paragraph(caveat(compared, asked.comparisons.number)),
+        *further(compared),
     ]
     if asked.question.axis == "model":
-        blocks.insert(1, Paragraph(_costs(baseline, others)))
+        blocks.insert(1, Paragraph(_costs(baseline, [one.other for one in compared])))
     return Answer(blocks, f"{asked.question.title}: {sentences[0]}", chosen=True)
 
 
@@ -204,23 +228,72 @@ def _costs(baseline: Group, others: Sequence[Group]) -> str:
     return "; ".join(costs) + "."
 
 
-def comparison_table(groups: Sequence[Group], baseline: Group | None) -> Table:
-    """Accuracies with intervals, and differences from the baseline."""
+def comparison_table(
+    groups: Sequence[Group], baseline: Group, compared: Sequence[Compared]
+) -> Table:
+    """Accuracies, and differences from the baseline with their verdicts."""
+    of = {one.other.name: one for one in compared}
     rows: list[tuple[str, ...]] = []
-    for one in groups:
-        row: tuple[str, ...] = (one.title, figure(one.accuracy), between(one.interval))
-        if baseline is not None:
-            found = compare(baseline, one)
-            is_other = one.name != baseline.name
-            difference = f"{points(found.difference)} ({between_points(found.interval)})"
-            row += (difference, p_value(found.p_value)) if is_other else ("", "")
-        rows.append((*row, _recorded(one)))
-    of_pairs = ("difference", "McNemar") if baseline else ()
-    caption = "Test accuracy" + (
-        f"; differences in points from {baseline.title}" if baseline else ""
+    for group in groups:
+        one = of.get(group.name)
+        row = (group.title, figure(group.accuracy), _spread(group))
+        if one is None:
+            rows.append((*row, "", "", "", "", _recorded(group)))
+            continue
+        difference = f"{points(one.found.difference)} ({between_points(one.found.interval)})"
+        wins = "" if one.found.wins is None else f"{one.found.wins:.0%}"
+        rows.append((*row, difference, p_value(one.adjusted_p), wins, _word(one), _recorded(group)))
+    columns = (
+        *("run", "accuracy", "sd over seeds", "difference", "p", "wins"),
+        *("verdict", "notebook"),
     )
-    columns = ("run", "accuracy", "95% interval", *of_pairs, "notebook")
+    caption = f"Test accuracy; differences in points from {baseline.title}"
     return Table(caption, columns, rows, RUN_COLUMNS).without_empty_columns()
+
+
+def _spread(group: Group) -> str:
+    return "" if group.deviation is None else f"{100 * group.deviation:.2f} points"
+
+
+def _word(compared: Compared) -> str:
+    kind: str = compared.verdict.kind
+    words = {"same": f"no difference above {margin()}", "unclear": "cannot tell"}
+    return words.get(kind, kind)
+
+
+def further(compared: Sequence[Compared]) -> list[Block]:
+    """The same comparisons by other metrics, and McNemar's test seed by seed."""
+    rows = []
+    for one in compared:
+        found = {"accuracy": one.found, **one.others()}
+        rows += [
+            (
+                one.other.title if metric == "accuracy" else "",
+                metric.replace("_", " "),
+                f"{one_of.first:.4f}",
+                f"{one_of.second:.4f}",
+                f"{one_of.difference:+.4f}".replace("-", "−"),
+                between_signed(one_of.interval),
+                p_value(one_of.p_value),
+            )
+            for metric, one_of in found.items()
+        ]
+    columns = ("run", "metric", "baseline", "run's own", "difference", "95% interval", "p, alone")
+    table = Table(
+        f"Against {compared[0].baseline.title}, by every metric",
+        columns,
+        rows,
+        frozenset(columns[2:]),
+    )
+    seeds = [
+        f"{one.other.title}: {', '.join(p_value(p) for p in one.found.mcnemar)}"
+        for one in compared
+        if one.found.mcnemar
+    ]
+    blocks: list[Block] = [table]
+    if seeds:
+        blocks.append(Paragraph(f"McNemar's exact test, one for each seed. {'; '.join(seeds)}."))
+    return [Folded("Other metrics, and the test of each seed", blocks)]
 
 
 def _recorded(group: Group) -> str:
@@ -232,21 +305,22 @@ def _longer(asked: Asked) -> Answer:
     if not asked.found:
         return Answer([NOT_YET])
     longer = asked.found[0]
-    run = longer.first
-    sentence = overfitting(run.history)
+    sentence = overfitting(longer.curve, len(longer.finished))
     blocks: list[Block] = [Paragraph(sentence, "answer")]
-    if asked.baseline and asked.baseline.name != longer.name:
-        blocks.append(Paragraph(change(asked.baseline, longer, longer.title)))
-        blocks.append(Paragraph(caveat([asked.baseline, longer])))
+    compared = asked.against(asked.baseline) if asked.baseline else []
+    if compared:
+        blocks.append(Paragraph(" ".join(map(change, compared))))
+        blocks.append(figures.differences(compared, baseline=compared[0].baseline.title))
+        blocks.append(Paragraph(caveat(compared, asked.comparisons.number)))
     blocks.append(
         Charts(
             [
-                figures.curve(run, "accuracy", 220, "Accuracy"),
-                figures.curve(run, "loss", 220, "Loss"),
+                figures.curve(longer, "accuracy", 220, "Accuracy"),
+                figures.curve(longer, "loss", 220, "Loss"),
             ]
         )
     )
-    blocks.append(epochs_table(run.title, run.history))
+    blocks.append(epochs_table(longer.title, longer.curve))
     return Answer(blocks, f"{asked.question.title}: {sentence}", chosen=True)
 
 
@@ -275,14 +349,37 @@ def epochs_table(title: str, history: Sequence[object]) -> Table:
 def _best(asked: Asked) -> Answer:
     if not asked.found:
         return Answer([NOT_YET])
-    ordered = sorted(asked.found, key=lambda one: -one.accuracy)
-    blocks: list[Block] = [
-        Paragraph(ranking(asked.found), "answer"),
-        comparison_table(ordered, ordered[0]),
-        figures.accuracies(ordered),
-        Paragraph(caveat(ordered)),
-    ]
+    best = chosen(asked.found)
+    ordered = sorted(asked.found, key=lambda one: -one.validation)
+    compared = asked.against(best)
+    blocks: list[Block] = [Paragraph(ranking(best, compared), "answer")]
+    if compared:
+        blocks.append(figures.differences(compared, baseline=best.title))
+    blocks.append(comparison_table(ordered, best, compared))
+    blocks += _tried(asked.found)
+    if compared:
+        blocks.append(Paragraph(caveat(compared, asked.comparisons.number)))
     return Answer(blocks, chosen=True)
+
+
+def _tried(groups: Sequence[Group]) -> list[Block]:
+    """What the number of trials is worth: the best of more runs is higher, whatever they are."""
+    scores = [one.validation_accuracy for group in groups for one in group.finished]
+    if len(scores) < 4:
+        return []
+    return [
+        Folded(
+            f"What trying {len(scores)} runs is worth",
+            [
+                Paragraph(
+                    "The best validation accuracy to be expected of so many runs, drawn at random "
+                    "from those above (Dodge et al. 2019): results may be compared at an equal "
+                    "number of trials only."
+                ),
+                figures.expected_best(scores),
+            ],
+        )
+    ]
 
 
 def _refused(asked: Asked) -> Answer:
@@ -328,23 +425,23 @@ def _one_a_model(groups: Sequence[Group]) -> list[Group]:
 def _stopping(asked: Asked) -> Answer:
     if not asked.found:
         return Answer([NOT_YET])
-    runs = [one.first for one in asked.found]
-    sentence = stopping(runs)
+    sentence = stopping(asked.found)
     rows = []
-    for run in runs:
-        best = max(run.history, key=lambda one: one.val_accuracy)
+    for group in asked.found:
+        runs = group.finished
+        best = [best_epoch(one.history) for one in runs]
         rows.append(
             (
-                run.title,
-                f"{len(run.history)} of {run.settings.epochs}",
-                str(best.epoch),
-                figure(best.val_accuracy),
-                figure(run.history[-1].val_accuracy),
-                run.recorded.text if run.recorded else "",
+                group.title,
+                f"{each([len(one.history) for one in runs])} of {group.first.settings.epochs}",
+                each([one.epoch for one in best]),
+                figure(float(np.mean([one.val_accuracy for one in best]))),
+                figure(float(np.mean([one.history[-1].val_accuracy for one in runs]))),
+                _recorded(group),
             )
         )
     table = Table(
-        "Early stopping",
+        "Early stopping" + ("; accuracies are means over seeds" if len(runs) > 1 else ""),
         ("run", "epochs", "best epoch", "best accuracy", "last accuracy", "notebook"),
         rows,
         frozenset({"epochs", "best epoch", "best accuracy", "last accuracy"}),
@@ -352,7 +449,7 @@ def _stopping(asked: Asked) -> Answer:
     blocks: list[Block] = [
         Paragraph(sentence, "answer"),
         table,
-        figures.stopping_curves(runs),
+        figures.stopping_curves(asked.found),
     ]
     return Answer(blocks, f"{asked.question.title}: {sentence}", chosen=True)
 
@@ -360,23 +457,41 @@ def _stopping(asked: Asked) -> Answer:
 def _conclusion(asked: Asked) -> Answer:
     if not asked.found:
         return Answer([NOT_YET])
-    ordered = sorted(asked.found, key=lambda one: -one.accuracy)
+    ordered = sorted(asked.found, key=lambda one: -one.validation)
     recurrent = next((one for one in ordered if one.is_recurrent), None)
     dense = next((one for one in ordered if not one.is_recurrent), None)
+    compared = asked.comparisons.of(recurrent, dense) if recurrent and dense else None
     blocks: list[Block] = []
     highlight = ""
-    if recurrent and dense:
-        highlight = best_of_kind(recurrent, dense)
-        blocks.append(Paragraph(highlight, "answer"))
-    blocks += [
-        Paragraph(ranking(ordered)),
+    if compared:
+        highlight = best_of_kind(compared)
+        blocks += [
+            Paragraph(highlight, "answer"),
+            figures.differences([compared], baseline=compared.baseline.title),
+            Paragraph(caveat([compared], asked.comparisons.number)),
+        ]
+    elif ordered:
+        blocks.append(Paragraph(ranking(ordered[0], []), "answer"))
+    blocks.append(
         Table(
-            "Every setting, best first",
-            ("run", "accuracy", "95% interval", "parameters", "time"),
+            "Every setting, best first by "
+            + ("test" if _on_test(asked) else "validation")
+            + " accuracy",
+            (
+                "run",
+                "validation",
+                "test accuracy",
+                "sd over seeds",
+                "95% interval",
+                "parameters",
+                "time",
+            ),
             [
                 (
                     one.title,
+                    "" if _on_test(asked) else figure(one.validation),
                     figure(one.accuracy),
+                    _spread(one),
                     between(one.interval),
                     f"{one.first.parameters:,}",
                     duration(one.seconds),
@@ -384,16 +499,18 @@ def _conclusion(asked: Asked) -> Answer:
                 for one in ordered
             ],
             RUN_COLUMNS,
-        ),
-        figures.accuracies(ordered),
-        Paragraph(caveat(ordered)),
-    ]
+        ).without_empty_columns()
+    )
     return Answer(blocks, highlight and f"{asked.question.title} {highlight}", chosen=True)
 
 
+def _on_test(asked: Asked) -> bool:
+    return asked.found[0].protocol == "notebook"
+
+
 def learning_curves(groups: Sequence[Group]) -> list[Chart]:
-    """One small chart a group, of its first seed; one epoch alone makes no curve."""
-    return [figures.curve(one.first) for one in groups if len(one.first.history) > 1]
+    """One small chart a setting; one epoch alone makes no curve."""
+    return [figures.curve(one) for one in groups if len(one.curve) > 1]
 
 
 _ANSWERS: dict[str, Callable[[Asked], Answer]] = {

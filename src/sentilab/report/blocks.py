@@ -53,6 +53,28 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
+class Highlighted:
+    """A text whose words are coloured by what they do: ``words`` are its pieces in order.
+
+    A piece's value is None where nothing was asked about it; values below and above zero speak for
+    the first and the second of ``sides``.
+    """
+
+    words: Sequence[tuple[str, float | None]]
+    title: str
+    sides: tuple[str, str]
+
+    @property
+    def largest(self) -> float:
+        """The largest value by size; 1 where there is none."""
+        return max((abs(value) for _, value in self.words if value), default=1.0)
+
+    def said(self, value: float) -> str:
+        """A value in words, such as "0.43 towards positive"."""
+        return f"{abs(value):.2f} towards {self.sides[value > 0]}"
+
+
+@dataclass(frozen=True)
 class Folded:
     """Blocks that are shown when asked for."""
 
@@ -60,7 +82,7 @@ class Folded:
     blocks: "Sequence[Block]"
 
 
-Block = Paragraph | Table | Chart | Charts | Verbatim | Folded
+Block = Paragraph | Table | Chart | Charts | Verbatim | Highlighted | Folded
 
 
 @dataclass(frozen=True)
@@ -76,7 +98,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report. ``banner`` is set in large letters above everything, where there is one."""
+    """A whole report. ``banner`` is set in large letters above everything, where there is one.
+
+    ``highlights`` say what was learned, and ``plot`` shows it, before any section.
+    """
 
     title: str
     subtitle: str
@@ -84,3 +109,4 @@ class Document:
     banner: str
     highlights: Sequence[str]
     sections: Sequence[Section] = field(default_factory=tuple)
+    plot: Chart | None = None

@@ -1,16 +1,27 @@
 """A study's results -> the document that page and Markdown render."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from sentilab.report import figures
+from sentilab.report import (
+    behaviour,
+    calibration,
+    contrast,
+    explained,
+    figures,
+    overfitting,
+    padding,
+)
 from sentilab.report.answers import Answer, anatomy_table, answer, learning_curves
 from sentilab.report.blocks import Block, Charts, Document, Folded, Paragraph, Section, Table
-from sentilab.report.reading import Group, gather
+from sentilab.report.differences import Comparisons, judged
+from sentilab.report.reading import Group, gather, picks
 from sentilab.report.sentences import (
     between,
     duration,
     figure,
+    flattery,
+    learned,
     listed,
     optimism,
     points,
@@ -23,7 +34,18 @@ PROTOCOLS = {
     "notebook": "Judged on the test split, as the notebook did",
     "holdout": "Held out: choices on validation data, the test split scored once",
 }
+# What trained models have learned beside one accuracy, in the order of the page.
+SECTIONS: tuple[Callable[[Sequence[Group]], Section | None], ...] = (
+    overfitting.section,
+    behaviour.section,
+    contrast.section,
+    padding.section,
+    calibration.section,
+    explained.section,
+)
+FIRST_SCREEN = frozenset({"behaviour", "contrast"})
 ByProtocol = dict[str, dict[str, Group]]
+SHORT = 5  # lines on the first screen
 STATUS = {
     "planned": "planned",
     "running": "under way",
@@ -35,27 +57,50 @@ STATUS = {
 def document(results: StudyResults) -> Document:
     """The whole report, of a finished study or of one under way."""
     by_protocol: ByProtocol = {name: gather(results, name) for name in results.protocols}
+    judgements = {name: judged(results.questions, groups) for name, groups in by_protocol.items()}
     ended = sum(one.status in ("finished", "refused", "failed") for one in results.runs)
-    highlights: list[str] = []
-    sections = [*_questions(results, by_protocol, highlights)]
-    if len(results.protocols) == 2:
-        sections += _optimism(by_protocol, highlights)
-    sections += [
+    questions, said = _questions(results, by_protocol, judgements)
+    flattery, optimistic = _optimism(by_protocol)
+    # Choices are made on validation texts wherever some were held out.
+    honest = "holdout" if "holdout" in by_protocol else results.protocols[0]
+    probed, found = _probed(by_protocol[honest])
+    sections = [
+        *questions,
+        *flattery,
+        *probed,
         _all_runs(results, by_protocol),
         *_costs(by_protocol),
         *_curves(by_protocol),
         *_models(results),
         _made_with(results),
     ]
+    compared = judgements[honest]
     seeds = f"seed {results.seeds[0]}" if len(results.seeds) == 1 else f"{len(results.seeds)} seeds"
     return Document(
         title=results.title,
         subtitle=f"{_sentence(results.description)} {_data_line(results)}, {seeds}.".strip(),
         status="" if results.finished else f"{ended} of {len(results.runs)} runs finished so far",
         banner=BANNER if results.is_generated else "",
-        highlights=highlights,
+        highlights=_in_short(compared, said, optimistic, found),
         sections=sections,
+        plot=figures.differences(compared.first_screen, "Differences in test accuracy")
+        if len(compared.first_screen) > 1
+        else None,
     )
+
+
+def _in_short(
+    compared: Comparisons, said: Mapping[str, str], optimistic: str, found: Sequence[str]
+) -> list[str]:
+    """At most five lines, the ones that a reader would miss first."""
+    asked = compared.first_screen
+    lines = [learned(asked)] if len(asked) > 1 else []
+    order = ("conclusion", "best", "longer", "compare", "refused", "stopping", "summary")
+    ready = [said[kind] for kind in order if said.get(kind)]
+    if optimistic:
+        lines.append(optimistic)
+    lines += ready[: max(1, SHORT - len(lines) - len(found))]
+    return (lines + list(found))[:SHORT]
 
 
 def _sentence(text: str) -> str:
@@ -68,9 +113,11 @@ def _data_line(results: StudyResults) -> str:
 
 
 def _questions(
-    results: StudyResults, by_protocol: ByProtocol, highlights: list[str]
-) -> list[Section]:
+    results: StudyResults, by_protocol: ByProtocol, judgements: Mapping[str, Comparisons]
+) -> tuple[list[Section], dict[str, str]]:
+    """A section a question, and the first answer of each kind in one line."""
     sections = []
+    said: dict[str, str] = {}
     for number, question in enumerate(results.questions, start=1):
         blocks: list[Block] = [Paragraph(question.asks, "asked")]
         if question.notebook_says:
@@ -80,25 +127,27 @@ def _questions(
         names = results.protocols[:1] if shared else results.protocols
         badge = ""
         for name in names:
-            found = answer(question, by_protocol[name], results)
+            found = answer(question, by_protocol[name], results, judgements[name])
             if len(names) > 1:
                 blocks.append(Paragraph(f"{PROTOCOLS[name]}:", "protocol"))
             blocks += found.blocks
             badge = badge or _badge(name, found)
-            if name == results.protocols[0] and found.highlight:
-                highlights.append(found.highlight)
+            if name == names[-1] and found.highlight:
+                said.setdefault(question.kind, found.highlight)
         sections.append(
             Section(f"{number}. {question.title}", _anchor(question.title), blocks, badge)
         )
-    return sections
+    return sections, said
 
 
 def _badge(protocol: str, found: Answer) -> str:
     return OPTIMISTIC if protocol == "notebook" and found.chosen else ""
 
 
-def _optimism(by_protocol: ByProtocol, highlights: list[str]) -> list[Section]:
+def _optimism(by_protocol: ByProtocol) -> tuple[list[Section], str]:
     """What the choice on the test split flatters: the best shown there against an honest pick."""
+    if len(by_protocol) < 2:
+        return [], ""
     both = [
         (by_protocol["notebook"][name], group)
         for name, group in by_protocol["holdout"].items()
@@ -106,31 +155,17 @@ def _optimism(by_protocol: ByProtocol, highlights: list[str]) -> list[Section]:
         and group.finished
         and by_protocol["notebook"][name].finished
     ]
-    if not both:
-        return []
-    shown = max(
-        (
-            (one.val_accuracy, run.title)
-            for group, _ in both
-            for run in group.finished
-            for one in run.history
-        ),
-        key=lambda pair: pair[0],
-    )
-    _, honest = max(
-        (
-            (run.history[(run.chosen_epoch or 1) - 1].val_accuracy, run)
-            for _, group in both
-            for run in group.finished
-        ),
-        key=lambda pair: pair[0],
-    )
-    sentence = optimism(*shown, honest.accuracy or 0.0, honest.title, len(both))
-    highlights.append(sentence)
+    found = picks(both)
+    if not found:
+        return [], ""
+    sentence = optimism(found, len(both))
     rows = [
         (
             notebook.title,
-            figure(max(one.val_accuracy for one in notebook.first.history)),
+            figure(
+                sum(max(m.val_accuracy for m in one.history) for one in notebook.finished)
+                / len(notebook.finished)
+            ),
             figure(notebook.accuracy),
             figure(holdout.accuracy),
             points(notebook.accuracy - holdout.accuracy),
@@ -144,13 +179,22 @@ def _optimism(by_protocol: ByProtocol, highlights: list[str]) -> list[Section]:
         rows,
         frozenset(columns[1:]),
     )
-    return [
-        Section(
-            "What choosing on the test set flatters",
-            "optimism",
-            [Paragraph(sentence, "answer"), table],
-        )
+    title = "What choosing on the test set flatters"
+    return [Section(title, "optimism", [Paragraph(sentence, "answer"), table])], flattery(found)
+
+
+def _probed(groups: Mapping[str, Group]) -> tuple[list[Section], list[str]]:
+    """What was found beside accuracy, and the answers of it that belong on the first screen."""
+    done = [one for one in groups.values() if one.finished]
+    sections = [one for section in SECTIONS if (one := section(done)) is not None]
+    answers = [
+        block.text
+        for one in sections
+        if one.anchor in FIRST_SCREEN
+        for block in one.blocks[:1]
+        if isinstance(block, Paragraph)
     ]
+    return sections, answers[:2]
 
 
 def _all_runs(results: StudyResults, by_protocol: ByProtocol) -> Section:

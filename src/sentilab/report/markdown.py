@@ -8,6 +8,7 @@ from sentilab.report.blocks import (
     Charts,
     Document,
     Folded,
+    Highlighted,
     Paragraph,
     Table,
     Verbatim,
@@ -51,15 +52,32 @@ def _block(block: Block) -> list[str]:
             return _blocks(block.charts)
         case Verbatim():
             return [f"    {line}" for line in block.text.splitlines()]
+        case Highlighted():
+            return [f"{_plain(block.title)}:", "", f"> {_highlighted(block)}"]
         case Folded():
             return [f"### {_plain(block.title)}", "", *_blocks(block.blocks)]
 
 
+def _highlighted(block: Highlighted) -> str:
+    """The text, with the value behind each word of at least half the largest."""
+    parts = []
+    for text, value in block.words:
+        written = _escaped(text)
+        if value and abs(value) >= block.largest / 2:
+            written = f"**{written}** ({block.said(value)})"
+        parts.append(written)
+    return " ".join("".join(parts).split())
+
+
 def _plain(text: str) -> str:
     """Text whose characters Markdown or HTML would read as marks, escaped."""
+    return " ".join(_escaped(text).split())
+
+
+def _escaped(text: str) -> str:
     for mark in "\\`*_[]<>":
         text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    return text
 
 
 def _cell(text: str) -> str:

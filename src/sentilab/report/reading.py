@@ -1,6 +1,6 @@
 """The study's results as the report reads them: runs gathered over their seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,34 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentilab.compare import (
-    Interval,
-    PairedDifference,
-    accuracy_interval,
-    mean_interval,
-    paired_difference,
-)
+from sentilab.compare import Interval, accuracy_interval, mean_interval
 from sentilab.studies import Run, StudyResults
-from sentilab.training import RunFolder
+from sentilab.training import EpochMetrics, RunFolder
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """``difference`` is the second's accuracy less the first's.
-
-    With one seed the interval is over test texts and ``p_value`` is McNemar's; with several it is
-    over seeds, paired, and there is no p-value.
-    """
-
-    difference: float
-    interval: Interval
-    p_value: float | None
-
-    @property
-    def is_clear(self) -> bool:
-        return not self.interval.low <= 0 <= self.interval.high
 
 
 @dataclass(frozen=True)
@@ -63,6 +40,11 @@ class Group:
         return float(np.mean([one.accuracy for one in self.finished]))
 
     @property
+    def validation(self) -> float:
+        """Mean accuracy on the validation texts, over seeds, of the weights that were kept."""
+        return float(np.mean([one.validation_accuracy for one in self.finished]))
+
+    @property
     def loss(self) -> float:
         return float(np.mean([one.loss for one in self.finished]))
 
@@ -86,6 +68,18 @@ class Group:
         right = correct(self.finished[0].folder)
         return accuracy_interval(int(right.sum()), len(right))
 
+    @cached_property
+    def curve(self) -> tuple[EpochMetrics, ...]:
+        """The mean over seeds, epoch by epoch, as far as all of them went."""
+        histories = [one.history for one in self.finished]
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        return tuple(
+            EpochMetrics(
+                epoch, *(float(np.mean([getattr(one, name) for one in each])) for name in names)
+            )
+            for epoch, each in enumerate(zip(*histories, strict=False), start=1)
+        )
+
     @property
     def is_recurrent(self) -> bool:
         anatomy: dict[str, Any] = self.first.anatomy or {"layers": []}
@@ -103,27 +97,56 @@ def gather(results: StudyResults, protocol: str) -> dict[str, Group]:
     }
 
 
-def compare(first: Group, second: Group) -> Comparison:
-    """How much better the second is than the first, on the same texts and seeds."""
-    if len(first.finished) == 1 == len(second.finished):
-        found: PairedDifference = paired_difference(
-            correct(second.first.folder), correct(first.first.folder)
+@dataclass(frozen=True)
+class Pick:
+    """What one seed's choice shows: on the test split, and chosen on validation texts instead.
+
+    ``repeated`` is the mean accuracy over the other seeds of the setting and epoch that the choice
+    on the test split fell on; None where there is no other seed.
+    """
+
+    shown: float
+    shown_title: str
+    honest: float
+    honest_title: str
+    repeated: float | None
+
+
+def picks(both: Sequence[tuple[Group, Group]]) -> list[Pick]:
+    """One a seed; ``both`` are the same settings under the notebook's and the holdout protocol."""
+    found = []
+    seeds = [{one.settings.seed for one in group.finished} for pair in both for group in pair]
+    for seed in sorted(set.intersection(*seeds)) if seeds else []:
+        on_test = [(_run(group, seed), group) for group, _ in both]
+        shown, epoch, group = max(
+            ((one.val_accuracy, one.epoch, group) for run, group in on_test for one in run.history),
+            key=lambda each: each[0],
         )
-        return Comparison(found.difference, found.interval, found.p_value)
-    of_first = {one.settings.seed: one.accuracy or 0.0 for one in first.finished}
-    differences = [
-        (one.accuracy or 0.0) - of_first[one.settings.seed]
-        for one in second.finished
-        if one.settings.seed in of_first
-    ]
-    if len(differences) < 2:
-        found = paired_difference(correct(second.first.folder), correct(first.first.folder))
-        return Comparison(found.difference, found.interval, found.p_value)
-    mean, _, interval = mean_interval(differences)
-    return Comparison(mean, interval, None)
+        elsewhere = [
+            one.history[epoch - 1].val_accuracy
+            for one in group.finished
+            if one.settings.seed != seed and len(one.history) >= epoch
+        ]
+        held_out = max(
+            (_run(group, seed) for _, group in both), key=lambda one: one.validation_accuracy
+        )
+        found.append(
+            Pick(
+                shown,
+                group.title,
+                held_out.accuracy or 0.0,
+                held_out.title,
+                float(np.mean(elsewhere)) if elsewhere else None,
+            )
+        )
+    return found
 
 
-def finished(groups: dict[str, Group], names: Sequence[str]) -> list[Group]:
+def _run(group: Group, seed: int) -> Run:
+    return next(one for one in group.finished if one.settings.seed == seed)
+
+
+def finished(groups: Mapping[str, Group], names: Sequence[str]) -> list[Group]:
     """Those of the named groups that have a finished run."""
     return [groups[name] for name in names if name in groups and groups[name].finished]
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from sentilab.compare import Interval
-from sentilab.report.reading import Comparison, Group, compare
-from sentilab.studies import Run
+import numpy as np
+
+from sentilab.compare import Interval, mean_interval
+from sentilab.report.differences import MARGIN, Compared
+from sentilab.report.reading import Group, Pick
 from sentilab.training import EpochMetrics
 
 # Fewer points than this between training and validation accuracy is no gap worth a word.
@@ -29,6 +31,11 @@ def between(interval: Interval) -> str:
 def between_points(interval: Interval) -> str:
     """An interval of differences, in points."""
     return f"{points(interval.low)} to {points(interval.high)}"
+
+
+def between_signed(interval: Interval) -> str:
+    """An interval of differences, as they are."""
+    return f"{interval.low:+.4f} to {interval.high:+.4f}".replace("-", "−")
 
 
 def duration(seconds: float) -> str:
@@ -64,36 +71,59 @@ def outcome(group: Group) -> str:
     )
 
 
-def evidence(found: Comparison) -> str:
-    """The interval, and the test where there is one."""
-    test = f"; McNemar {p_value(found.p_value)}" if found.p_value is not None else ""
-    return f"95% interval {between_points(found.interval)}{test}"
+def evidence(compared: Compared) -> str:
+    """The interval, and the p-value as corrected for the study's number of comparisons."""
+    return f"95% interval {between_points(compared.found.interval)}; {p_value(compared.adjusted_p)}"
 
 
-def change(baseline: Group, other: Group, subject: str, *, of: str = "") -> str:
-    """How ``subject`` compares with the baseline, which is called ``of``."""
-    found = compare(baseline, other)
-    reached, held = figure(other.accuracy), figure(baseline.accuracy)
-    against = f"the {held} of {of or baseline.title}"
-    if found.is_clear:
+def change(compared: Compared, subject: str = "", *, of: str = "") -> str:
+    """How ``subject``, the other setting, compares with the baseline, which is called ``of``."""
+    found = compared.found
+    subject = subject or compared.other.title
+    against = f"the {figure(found.first)} of {of or compared.baseline.title}"
+    reached = f"{subject} reaches {figure(found.second)}"
+    if compared.verdict.kind in ("better", "worse"):
         direction = "above" if found.difference > 0 else "below"
         size = f"{abs(100 * found.difference):.2f} points"
-        return f"{subject} reaches {reached}, {size} {direction} {against} ({evidence(found)})."
-    return (
-        f"{subject} reaches {reached}, {points(found.difference)} points from {against}: no clear "
-        f"difference ({evidence(found)})."
+        on = " on these runs" if found.seeds == 1 else ""
+        return f"{reached}, {size} {direction} {against}{on} ({evidence(compared)})."
+    away = f"{reached}, {points(found.difference)} points from {against}"
+    if compared.verdict.kind == "same":
+        on = "on these runs " if found.seeds == 1 else ""
+        return f"{away}: {on}no difference larger than {margin()} ({evidence(compared)})."
+    return f"{away}: cannot tell ({evidence(compared)}). {needed(compared)}".strip()
+
+
+def margin() -> str:
+    """The difference below which none matters, as a phrase."""
+    return "1 point" if MARGIN == 0.01 else f"{100 * MARGIN:g} points"
+
+
+def needed(compared: Compared) -> str:
+    """How many more seeds an open comparison wants, where that is known."""
+    more = compared.verdict.more_seeds
+    if more is None:
+        return ""
+    return f"About {count(more, 'more seed')} would resolve a difference of {margin()}."
+
+
+def caveat(compared: Sequence[Compared], comparisons: int) -> str:
+    """What the intervals cover, and that p-values are corrected for all ``comparisons``."""
+    seeds = min((one.found.seeds for one in compared), default=1)
+    corrected = (
+        f" p-values are corrected for the {comparisons} comparisons of this study (Holm)."
+        if comparisons > 1
+        else ""
     )
-
-
-def caveat(groups: Sequence[Group]) -> str:
-    """What the intervals of these groups do and do not cover."""
-    seeds = min(len(one.finished) for one in groups)
     if seeds == 1:
         return (
             "These intervals cover the choice of test texts and not the seed: each setting was "
-            "trained once, and another seed may turn the order."
+            f"trained once, and another seed may turn the order.{corrected}"
         )
-    return f"These intervals cover the seed: differences are paired over {seeds} seeds."
+    return (
+        f"These intervals cover the choice of test texts and the seed: differences are paired over "
+        f"{seeds} seeds.{corrected}"
+    )
 
 
 def against_the_notebook(group: Group) -> str:
@@ -107,15 +137,20 @@ def against_the_notebook(group: Group) -> str:
     )
 
 
-def overfitting(history: Sequence[EpochMetrics]) -> str:
-    """What a curve says about training longer."""
-    best = max(history, key=lambda one: one.val_accuracy)
-    last = history[-1]
+def best_epoch(history: Sequence[EpochMetrics]) -> EpochMetrics:
+    """The epoch of the highest validation accuracy."""
+    return max(history, key=lambda one: one.val_accuracy)
+
+
+def overfitting(history: Sequence[EpochMetrics], seeds: int = 1) -> str:
+    """What a curve, the mean over ``seeds``, says about training longer."""
+    best, last = best_epoch(history), history[-1]
     gap = last.accuracy - last.val_accuracy
+    over = "" if seeds == 1 else f"On average over {seeds} seeds, "
+    first = f"{over}validation accuracy was best after epoch {best.epoch} of {last.epoch}"
     curve = (
-        f"Validation accuracy was best after epoch {best.epoch} of {last.epoch} "
-        f"({figure(best.val_accuracy)}) and ended at {figure(last.val_accuracy)}; training accuracy "
-        f"ended at {figure(last.accuracy)}."
+        f"{first[0].upper()}{first[1:]} ({figure(best.val_accuracy)}) and ended at "
+        f"{figure(last.val_accuracy)}; training accuracy ended at {figure(last.accuracy)}."
     )
     if best.epoch < last.epoch and gap > GAP:
         return (
@@ -129,11 +164,12 @@ def overfitting(history: Sequence[EpochMetrics]) -> str:
     return f"{curve} There is no sign of overfitting so far."
 
 
-def stopping(runs: Sequence[Run]) -> str:
+def stopping(groups: Sequence[Group]) -> str:
     """When early stopping ended these runs, and whether that is as the notebook recorded."""
+    runs = [one for group in groups for one in group.finished]
     ran = [len(one.history) for one in runs]
-    best = [max(one.history, key=lambda m: m.val_accuracy).epoch for one in runs]
-    sizes = listed([str(one.settings.batch_size) for one in runs])
+    best = [best_epoch(one.history).epoch for one in runs]
+    sizes = listed([str(one.first.settings.batch_size) for one in groups])
     stopped = sum(one.stopped_early for one in runs)
     if stopped == 0:
         how = "never came into play"
@@ -142,42 +178,54 @@ def stopping(runs: Sequence[Run]) -> str:
     else:
         how = f"ended {stopped} of {len(runs)}"
     first = (
-        f"With batch size {sizes} training ran for {_each(ran)} epochs and was best after epoch "
-        f"{_each(best)}; early stopping {how}."
+        f"With batch size {sizes} training ran for {each(ran)} epochs and was best after epoch "
+        f"{each(best)}; early stopping {how}."
     )
     recorded = [one.recorded.epochs_run for one in runs if one.recorded and one.recorded.epochs_run]
     if len(recorded) < len(runs):
         return first
     same = sum(a == b for a, b in zip(ran, recorded, strict=True))
     verdict = "as" if same == len(runs) else "unlike" if same == 0 else "only in part as"
-    return f"{first} That is {verdict} in the notebook ({_each(recorded)} epochs)."
+    return f"{first} That is {verdict} in the notebook ({each(recorded)} epochs)."
 
 
-def _each(numbers: Sequence[int]) -> str:
-    """ "4" for 4, 4, 4; "4, 5 and 4" where they differ."""
-    return str(numbers[0]) if len(set(numbers)) == 1 else listed([str(one) for one in numbers])
+def each(numbers: Sequence[int]) -> str:
+    """ "4" for 4, 4, 4; "4, 5 and 4" where they differ; "4 (26 times) and 5 (4 times)" of many."""
+    if len(set(numbers)) == 1:
+        return str(numbers[0])
+    if len(numbers) <= 3:
+        return listed([str(one) for one in numbers])
+    return listed([f"{one} ({numbers.count(one)} times)" for one in sorted(set(numbers))])
 
 
-def ranking(groups: Sequence[Group]) -> str:
-    """Which is best, and how many of the others cannot be told from it."""
-    ordered = sorted(groups, key=lambda one: -one.accuracy)
-    best, others = ordered[0], ordered[1:]
-    sentence = f"The highest accuracy is that of {best.title}: {outcome(best)}."
+def ranking(best: Group, others: Sequence[Compared]) -> str:
+    """Which setting is chosen, and how many of the others are known to be below it."""
+    by = "on the test texts" if best.protocol == "notebook" else "on validation texts"
+    sentence = f"Best {by} is {best.title}: test accuracy {outcome(best)}."
     if not others:
         return sentence
-    unclear = [one for one in others if not compare(one, best).is_clear]
-    if not unclear:
-        return f"{sentence} It is clearly above each of the {len(others)} others."
-    if len(unclear) == len(others):
-        rest = "the other" if len(others) == 1 else f"any of the {len(others)} others"
-        return f"{sentence} It cannot be told apart from {rest}."
-    return f"{sentence} {len(unclear)} of the {len(others)} others cannot be told apart from it."
+    below = sum(one.verdict.kind == "worse" for one in others)
+    above = sum(one.verdict.kind == "better" for one in others)
+    level = sum(one.verdict.kind == "same" for one in others)
+    parts = [
+        f"{number} {what}"
+        for number, what in (
+            (below, "below it"),
+            (above, "above it"),
+            (level, f"within {margin()} of it"),
+            (len(others) - below - above - level, "not to be told apart from it"),
+        )
+        if number
+    ]
+    rest = "the other" if len(others) == 1 else f"the {len(others)} others"
+    return f"{sentence} Of {rest}, {listed(parts)}."
 
 
-def best_of_kind(recurrent: Group, dense: Group) -> str:
-    """The best recurrent model against the best dense one, with what each costs."""
+def best_of_kind(compared: Compared) -> str:
+    """The best dense model against the best recurrent one, with what each costs."""
+    recurrent, dense = compared.baseline, compared.other
     sentence = change(
-        recurrent, dense, f"The best MLP ({dense.title})", of=f"the best LSTM ({recurrent.title})"
+        compared, f"The best MLP ({dense.title})", of=f"the best LSTM ({recurrent.title})"
     )
     ratio = (dense.first.parameters or 0) / (recurrent.first.parameters or 1)
     faster = recurrent.seconds / max(dense.seconds, 1e-9)
@@ -191,16 +239,77 @@ def best_of_kind(recurrent: Group, dense: Group) -> str:
     return f"{sentence} It has {more} parameters and {speed}."
 
 
-def optimism(
-    chosen_on_test: float, chosen_title: str, honest: float, honest_title: str, settings: int
-) -> str:
-    """What choosing on the test split flatters."""
-    gap = chosen_on_test - honest
+def learned(compared: Sequence[Compared]) -> str:
+    """The comparisons of a study in one sentence, by what became of them."""
+    seeds = min(one.found.seeds for one in compared)
+    if seeds == 1:
+        apart = sum(one.verdict.kind in ("better", "worse") for one in compared)
+        return (
+            f"{count(apart, 'comparison')} of {len(compared)} differ{'s' if apart == 1 else ''} on these "
+            "test texts; but each setting was trained once, and one seed cannot say which of the "
+            "differences are real."
+        )
+    real = [one for one in compared if one.verdict.kind in ("better", "worse")]
+    level = [one for one in compared if one.verdict.kind == "same"]
+    unclear = len(compared) - len(real) - len(level)
+    what = [
+        f"{len(real)} {'is' if len(real) == 1 else 'are'} real" if real else "",
+        f"{len(level)} show{'s' if len(level) == 1 else ''} no difference larger than {margin()}"
+        if level
+        else "",
+        f"{unclear} cannot be told" if unclear else "",
+    ]
+    told = listed([one for one in what if one])
+    return f"Of {count(len(compared), 'comparison')} over {seeds} seeds, {told}."
+
+
+def optimism(picks: Sequence[Pick], settings: int) -> str:
+    """What choosing on the test split flatters, from one pick a seed."""
+    shown = float(np.mean([one.shown for one in picks]))
+    honest = float(np.mean([one.honest for one in picks]))
+    gap = shown - honest
+    over = "" if len(picks) == 1 else f" on average over {len(picks)} seeds"
+    which = f" ({picks[0].shown_title})" if len(picks) == 1 else ""
+    pick = f"the pick is {picks[0].honest_title}, and " if len(picks) == 1 else ""
     first = (
         f"Choosing the best epoch of the best of {settings} settings on the test set shows "
-        f"{figure(chosen_on_test)} ({chosen_title}). Chosen on validation data carved from the training "
-        f"set, the pick is {honest_title}, and the test set, asked once, says {figure(honest)}."
+        f"{figure(shown)}{which}{over}. Chosen on validation data carved from the training "
+        f"set, {pick}the test set, asked once, says {figure(honest)}."
     )
+    spread = _flattery_interval(picks)
     if gap > 0:
-        return f"{first} The choice on the test set flatters by {100 * gap:.2f} points."
-    return f"{first} Here the choice on the test set did not flatter."
+        first += f" The choice on the test set flatters by {100 * gap:.2f} points{spread}."
+    else:
+        first += f" Here the choice on the test set did not flatter{spread}."
+    repeated = [one.repeated for one in picks if one.repeated is not None]
+    if repeated:
+        lost = float(
+            np.mean([one.shown - one.repeated for one in picks if one.repeated is not None])
+        )
+        first += (
+            f" Trained again with another seed, the setting and epoch so chosen reach "
+            f"{figure(float(np.mean(repeated)))}: {points(-lost)} points."
+        )
+    return first
+
+
+def flattery(picks: Sequence[Pick]) -> str:
+    """The same in one line."""
+    shown = float(np.mean([one.shown for one in picks]))
+    honest = float(np.mean([one.honest for one in picks]))
+    verdict = (
+        f"it flatters by {100 * (shown - honest):.2f} points"
+        if shown > honest
+        else "it does not flatter here"
+    )
+    return (
+        f"Choosing on the test set shows {figure(shown)}; chosen on held-out validation data, the test "
+        f"set says {figure(honest)}: {verdict}{_flattery_interval(picks)}."
+    )
+
+
+def _flattery_interval(picks: Sequence[Pick]) -> str:
+    if len(picks) < 2:
+        return ""
+    interval = mean_interval([one.shown - one.honest for one in picks])[2]
+    return f" (95% interval over seeds {between_points(interval)})"

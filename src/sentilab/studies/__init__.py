@@ -1,7 +1,9 @@
 """Many runs: a study file in, run folders and their results out."""
 
+from sentilab.studies.collect import collect
 from sentilab.studies.plan import Named, Plan, Training, plan
 from sentilab.studies.records import Question, Recorded, Run, StudyResults
+from sentilab.studies.resolving import Resolution, named_comparisons, until_resolved
 from sentilab.studies.spec import PlannedRun, StudySpec, packaged, protocols, read
 from sentilab.studies.study import Study, is_study, read_results
 
@@ -11,15 +13,19 @@ __all__ = [
     "PlannedRun",
     "Question",
     "Recorded",
+    "Resolution",
     "Run",
     "Study",
     "StudyResults",
     "StudySpec",
     "Training",
+    "collect",
     "is_study",
+    "named_comparisons",
     "packaged",
     "plan",
     "protocols",
     "read",
     "read_results",
+    "until_resolved",
 ]

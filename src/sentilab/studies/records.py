@@ -87,6 +87,11 @@ class Run:
     anatomy: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
 
+    @property
+    def validation_accuracy(self) -> float:
+        """Of the weights that were kept, on the validation texts."""
+        return self.history[(self.chosen_epoch or len(self.history)) - 1].val_accuracy
+
     def predictions(self) -> Predictions:
         """Reads predictions.parquet; raises SentilabError before the run has finished."""
         return RunFolder(self.folder).predictions()

@@ -8,6 +8,7 @@ seeds = [1, 2, 3]
 source = "imdb"                # or "generated", or a file beside this one
 words = 20_000
 length = 200
+without = "contrast-originals" # reviews that the contrast sets edit; by default all are kept
 
 [protocol]
 name = "holdout"               # or "notebook", or "both"
@@ -39,6 +40,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sentilab import models
+from sentilab.data.contrast import ORIGINALS
 from sentilab.errors import SettingsError
 from sentilab.studies.records import Question, QuestionKind, Recorded
 from sentilab.training import DEFAULT_SEED, EarlyStopping, Protocol, RunSettings
@@ -79,7 +81,10 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class StudySpec:
-    """A validated study. ``source`` is a data name or a path relative to the study file."""
+    """A validated study. ``source`` is a data name or a path relative to the study file.
+
+    ``without`` is what its data are loaded without, as sentilab.data.load takes it.
+    """
 
     name: str
     title: str
@@ -90,6 +95,7 @@ class StudySpec:
     runs: tuple[PlannedRun, ...]
     questions: tuple[Question, ...]
     path: Path
+    without: str = ""
 
 
 def packaged() -> dict[str, Path]:
@@ -177,7 +183,7 @@ def _study(top: _Table, path: Path) -> StudySpec:
         models.load_models_from(path.parent / file)
 
     data = top.table("data")
-    data.allow(("source", "words", "length"))
+    data.allow(("source", "words", "length", "without"))
     protocol = top.table("protocol")
     protocol.allow(("name", "validation_fraction", "split_seed"))
     shared = {
@@ -205,6 +211,9 @@ def _study(top: _Table, path: Path) -> StudySpec:
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise top.error("seeds", "must be one or more different whole numbers from 0 up")
     source = data.text("source", "imdb")
+    without = data.text("without", "")
+    if without not in ("", ORIGINALS):
+        raise data.error("without", f'is "{without}"; all that can be left out is "{ORIGINALS}"')
     return StudySpec(
         name=top.text("name", path.stem),
         title=top.text("title", path.stem),
@@ -215,6 +224,7 @@ def _study(top: _Table, path: Path) -> StudySpec:
         runs=tuple(planned),
         questions=tuple(_question(one, by_name) for one in top.tables("question")),
         path=path,
+        without=without,
     )
 
 

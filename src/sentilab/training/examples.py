@@ -32,6 +32,7 @@ class Examples:
     label_names: tuple[str, ...]
     data_name: str
     data_fingerprint: str
+    data_without: str = ""
 
     @property
     def classes(self) -> int:
@@ -88,6 +89,7 @@ class Preparation:
                 label_names=self.dataset.label_names,
                 data_name=self.dataset.name,
                 data_fingerprint=self.dataset.fingerprint,
+                data_without=self.dataset.without,
             )
         return self._examples[key]
 

@@ -75,7 +75,7 @@ class RunFolder:
         return self.path / "model.keras"
 
     def write_config(self, settings: RunSettings, data: dict[str, Any]) -> None:
-        """The settings under [run], the data's name and fingerprint under [data]."""
+        """The settings under [run]; the data's name, fingerprint and what they lack under [data]."""
         document = {"data": data, "run": settings.to_dict()}
         atomic.write_text(self.path / "config.toml", tomli_w.dumps(document))
 
@@ -88,11 +88,18 @@ class RunFolder:
             raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
 
     def data(self) -> dict[str, Any]:
-        """The "name" and the "fingerprint" of the data; raises SentilabError as ``settings`` does."""
+        """The data's "name", "fingerprint" and what they are "without" ("" for nothing).
+
+        Raises SentilabError as ``settings`` does.
+        """
         path = self.path / "config.toml"
         try:
             data = tomllib.loads(path.read_text())["data"]
-            return {"name": str(data["name"]), "fingerprint": str(data["fingerprint"])}
+            return {
+                "name": str(data["name"]),
+                "fingerprint": str(data["fingerprint"]),
+                "without": str(data.get("without", "")),
+            }
         except (OSError, KeyError, ValueError) as error:
             raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
 

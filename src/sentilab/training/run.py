@@ -66,6 +66,8 @@ def train(
     atomic.sweep(folder)
     listener = listener or Silence()
     data = {"name": examples.data_name, "fingerprint": examples.data_fingerprint}
+    if examples.data_without:
+        data["without"] = examples.data_without
     run.write_config(settings, data)
     atomic.write_text(run.path / "vocabulary.json", examples.vocabulary.to_json())
     try:

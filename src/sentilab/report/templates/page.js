@@ -3,9 +3,13 @@
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   const paper = window.matchMedia("print");
 
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  // Where a plot gives marks a colour of their own, it names one of the page's.
+  const coloured = (key, value) =>
+    typeof value === "string" && value.startsWith("--") ? color(value) : value;
+
   const look = () => {
-    const style = getComputedStyle(document.documentElement);
-    const color = (name) => style.getPropertyValue(name).trim();
     const font = getComputedStyle(document.body).fontFamily;
     const narrow = document.body.clientWidth < 480;
     const text = { labelColor: color("--soft"), titleColor: color("--soft"), labelFont: font, titleFont: font, titleFontWeight: "normal" };
@@ -26,7 +30,7 @@
 
   // On a narrow screen the names of runs go over several lines.
   const folded = (spec) => {
-    const named = (spec.layer ?? []).filter((layer) => layer.encoding?.y?.field === "run");
+    const named = (spec.layer ?? []).filter((layer) => layer.encoding?.y?.field === "run" && layer.encoding.y.axis !== null);
     for (const layer of named) {
       layer.encoding.y.axis = { labelExpr: "split(datum.label, ', ')", labelLineHeight: 12 };
     }
@@ -37,7 +41,7 @@
     const config = look();
     const narrow = document.body.clientWidth < 480;
     for (const figure of document.querySelectorAll("figure")) {
-      const spec = JSON.parse(figure.querySelector("script").textContent);
+      const spec = JSON.parse(figure.querySelector("script").textContent, coloured);
       const options = { actions: false, renderer: "svg", config };
       const plot = figure.querySelector(".plot");
       window.vegaEmbed(plot, narrow ? folded(spec) : spec, options).catch((error) => {

@@ -1,0 +1,144 @@
+"""A Keras model in two halves: integers to word vectors, and word vectors to scores.
+
+Scores are what the last sigmoid or softmax is given. They stay exact where a probability in float32
+has long become 0 or 1.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sentilab import models
+from sentilab.errors import SentilabError
+
+Link = Literal["sigmoid", "softmax", "probability"]
+"""What makes probabilities of scores; "probability": nothing does, they are probabilities already."""
+
+
+class CannotSplit(SentilabError):
+    """The model has no one place where integers become vectors."""
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A model's parts, which share its weights.
+
+    ``embedding`` gives vectors (texts, length, size) for integers (texts, length). ``scores`` takes
+    the integers, ``scores_of_vectors`` a list of the integers and of the vectors to be put in their
+    embeddings' place; both give (texts, outputs). The integers still decide what is masked.
+    """
+
+    embedding: Any
+    scores: Any
+    scores_of_vectors: Any
+    link: Link
+
+
+def halves(model: Any) -> Halves:
+    """Splits a functional or sequential model of one input after its only Embedding.
+
+    Raises CannotSplit if there is no such layer, or more than one, or one that is used twice.
+    """
+    keras = models.import_keras()
+    embedding = _only_embedding(model)
+    last = _last_layer(model)
+    twin, link = _without_link(last)
+
+    class Given(keras.layers.Layer):  # type: ignore[misc, name-defined]
+        """Its second input in the place of its first, whose mask it keeps."""
+
+        supports_masking = True
+
+        def call(self, inputs: Any) -> Any:
+            return inputs[1]
+
+        def compute_mask(self, inputs: Any, mask: Any) -> Any:
+            return mask[0] if mask else None
+
+        def compute_output_shape(self, shapes: Any) -> Any:
+            return shapes[1]
+
+    words = keras.Input(model.inputs[0].shape[1:], dtype=model.inputs[0].dtype, name="words")
+    shape = (*words.shape[1:], embedding.output_dim)
+    vectors = keras.Input(shape, dtype=embedding.compute_dtype, name="vectors")
+    put_in: list[Any] = []
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        result = layer(*arguments, **options)
+        if layer is embedding:
+            put_in.append(result)
+            return Given(name="given")([result, vectors])
+        return result
+
+    def call_plainly(layer: Any, *arguments: Any, **options: Any) -> Any:
+        return layer(*arguments, **options)
+
+    scores, from_vectors = (
+        _called_anew(model, words, how, {last: twin}) for how in (call_plainly, call)
+    )
+    if len(put_in) != 1:
+        raise CannotSplit(
+            f"{model.name} calls its layer {embedding.name} {len(put_in)} times; words can be "
+            "explained where each becomes a vector once."
+        )
+    return Halves(
+        embedding,
+        keras.Model(words, scores, name=f"{model.name}-scores"),
+        keras.Model([words, vectors], from_vectors, name=f"{model.name}-scores-of-vectors"),
+        link,
+    )
+
+
+def _only_embedding(model: Any) -> Any:
+    keras = models.import_keras()
+    kind = keras.layers.Embedding
+    everywhere = [one for one in model._flatten_layers(include_self=False) if isinstance(one, kind)]
+    if len(everywhere) != 1:
+        found = f"{len(everywhere)} of them ({', '.join(one.name for one in everywhere)})"
+        raise CannotSplit(
+            f"{model.name}: words are explained by the vectors that its one Embedding layer gives "
+            f"out, and it has {found if everywhere else 'none'}."
+        )
+    if everywhere[0] not in model.layers:
+        raise CannotSplit(
+            f"{model.name}: its layer {everywhere[0].name} lies within another one; words can be "
+            "explained where the Embedding is a layer of the model itself."
+        )
+    return everywhere[0]
+
+
+def _last_layer(model: Any) -> Any:
+    if isinstance(model, models.import_keras().Sequential):
+        return model.layers[-1]
+    return model.outputs[0]._keras_history.operation
+
+
+def _without_link(last: Any) -> tuple[Any, Link]:
+    """The last layer less its sigmoid or softmax, with the same weights, and which one it was."""
+    keras = models.import_keras()
+    activations, layers = keras.activations, keras.layers
+    if isinstance(last, layers.Softmax):
+        return layers.Identity(name=last.name), "softmax"
+    links: dict[Any, Link] = {activations.sigmoid: "sigmoid", activations.softmax: "softmax"}
+    link = links.get(getattr(last, "activation", None), "probability")
+    if link == "probability" or not isinstance(last, layers.Dense | layers.Activation):
+        return last, "probability"
+    if isinstance(last, layers.Activation):
+        return layers.Identity(name=last.name), link
+    twin = type(last).from_config({**last.get_config(), "activation": "linear"})
+    twin.build((None, last.kernel.shape[0]))
+    twin.set_weights(last.get_weights())
+    return twin, link
+
+
+def _called_anew(model: Any, words: Any, call: Any, instead: dict[Any, Any]) -> Any:
+    """What the model's layers, ``instead`` in their places, make of ``words`` (symbolic)."""
+    keras = models.import_keras()
+    if isinstance(model, keras.Sequential):
+        output = words
+        for layer in model.layers:
+            output = call(instead.get(layer, layer), output)
+        return output
+    # What clone_model does, less the model at its end: that has two inputs here.
+    return model._run_through_graph(
+        [words], operation_fn=lambda layer: instead.get(layer, layer), call_fn=call
+    )

@@ -1,0 +1,31 @@
+"""Where a text's words stand in it, so that readers see their own writing and not the encoding's."""
+
+from sentilab.text.words import FILTERS
+
+_BETWEEN = frozenset(FILTERS) | {" "}
+
+Span = tuple[int, int]
+
+
+def spans_of(text: str) -> list[Span]:
+    """(start, end) in ``text`` of each of ``sentilab.text.words.words_of(text)``, in their order."""
+    lowered = text.lower()
+    # A letter may become several when it is lowered ("İ" becomes "i" and a dot above it).
+    lengths = [len(letter.lower()) for letter in text] if len(lowered) != len(text) else None
+    letters = range(len(text) + 1) if lengths is None else _origins(lengths)
+    spans: list[Span] = []
+    start = None
+    for at, letter in enumerate(lowered + " "):
+        if letter in _BETWEEN:
+            if start is not None:
+                spans.append((letters[start], letters[at]))
+            start = None
+        elif start is None:
+            start = at
+    return spans
+
+
+def _origins(lengths: list[int]) -> list[int]:
+    """For each letter of the lowered text, and for its end, the letter of the text it came from."""
+    came_from = [at for at, length in enumerate(lengths) for _ in range(length)]
+    return [*came_from, len(lengths)]
