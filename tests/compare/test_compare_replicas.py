@@ -104,6 +104,7 @@ def test_what_differs_beside_the_settings_is_said(write_run: WriteRun, sentilab:
     write_run(answers[1][1], protocol="holdout", seed=2)
     done = sentilab("compare", str(first), str(second))
     assert done.returncode == 0, done.stderr
+    assert "2 epochs (holdout)" in done.stdout
     assert "left out, as only one of the two has finished it: seed 2" in done.stdout
     assert "A was trained under the notebook protocol, B under the holdout" in done.stdout
     assert "and not the seed" in done.stdout

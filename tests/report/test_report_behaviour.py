@@ -58,7 +58,8 @@ def answer(section: Section | None) -> str:
 
 def table(section: Section | None) -> Table:
     assert section is not None
-    return next(one for one in section.blocks if isinstance(one, Table))
+    folded = next(one for one in section.blocks if isinstance(one, Folded))
+    return next(one for one in folded.blocks if isinstance(one, Table))
 
 
 def test_nothing_measured_is_no_section(made_up: Make) -> None:

@@ -43,14 +43,13 @@ def check_data(
     if not len(dataset):
         raise DataError(f"{dataset.name}: there are no texts to check.")
     say = progress or (lambda _: None)
-    say("splitting texts into words")
     material = Material.of(dataset, unlabelled)
     checks: list[tuple[str, Check]] = [
-        ("counting labels and lengths", shape.set_aside),
-        ("counting labels and lengths", shape.balance),
-        ("counting labels and lengths", shape.lengths),
-        ("looking up unknown words", shape.vocabulary),
         ("looking for repeats", repeats),
+        ("splitting texts into words, and counting", shape.set_aside),
+        ("splitting texts into words, and counting", shape.balance),
+        ("splitting texts into words, and counting", shape.lengths),
+        ("splitting texts into words, and counting", shape.vocabulary),
         ("looking for near-duplicates", lambda it: nearly(it, threshold)),
         ("looking for damaged characters", damage),
         ("looking for words that give the label away", words),

@@ -42,7 +42,6 @@ class Material:
     labels: NDArray[np.int64]
     parts: NDArray[np.str_]
     groups: Rows
-    tokens: Tokens
 
     @classmethod
     def of(cls, dataset: Dataset, unlabelled: Unlabelled | None) -> "Material":
@@ -54,7 +53,12 @@ class Material:
         parts = np.concatenate([official, np.full(len(more.ids), UNLABELLED)])
         together = replace(dataset, ids=ids, texts=texts, labels=labels, splits=None)
         groups = repeat_groups(together)
-        return cls(dataset, ids, texts, labels, parts, groups, tokenize(texts))
+        return cls(dataset, ids, texts, labels, parts, groups)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """The words of all texts."""
+        return tokenize(self.texts)
 
     @cached_property
     def part_names(self) -> list[str]:

@@ -27,11 +27,11 @@ SEED = 297
 MOST_MISSED = 0.001
 BLOCK = 4096
 # A bucket of more texts than this is a template with many fillings. Each of its texts is then
-# compared with its nearest neighbours and with two texts of each of the most frequent kinds only,
+# compared with its nearest neighbours and with one text of each of the most frequent kinds only,
 # so that the work stays linear.
 ALL_PAIRS = 32
-NEIGHBOURS = 4
-OF_EACH_KIND = 2
+NEIGHBOURS = 2
+OF_EACH_KIND = 1
 MOST_KINDS = 8
 # Five standard deviations of a sketch's estimate: what looks further below the threshold is not
 # worth measuring.

@@ -120,7 +120,8 @@ def columns(material: Material, others: Columns) -> Iterator[Finding]:
     rows: list[tuple[str | float, ...]] = []
     telling = []
     for name, values in others.items():
-        right = _right(_values(values), labels, material.dataset.classes)
+        # Who always names the most frequent label needs no column.
+        right = max(_right(_values(values), labels, material.dataset.classes), int(counts.max()))
         p = len(others) * float(binom.sf(right - 1, len(labels), chance))
         share = right / len(labels)
         rows.append((name, share, chance))

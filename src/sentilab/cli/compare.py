@@ -47,7 +47,8 @@ def command(first: str, second: str, metric: str, margin: float) -> None:
 
     one, other = _setting(first), _setting(second)
     pairs = compare.pairs(one, other)
-    names = _names(one, other)
+    named = not (Path(first).is_dir() or Path(second).is_dir())
+    names = (one.name, other.name) if named else _titles(one, other)
     found = {name: pairs.difference(name) for name in _metrics(pairs)}
     if metric not in found:
         raise SentilabError(
@@ -107,17 +108,16 @@ def _of_study(folder: Path, name: str) -> "Setting":
     return compare.setting_of(name, begun)
 
 
-def _names(first: "Setting", second: "Setting") -> tuple[str, str]:
-    """What the two are called: study names as they were given, else what tells the settings apart."""
+def _titles(first: "Setting", second: "Setting") -> tuple[str, str]:
+    """What tells the two settings apart."""
     from sentilab import studies
 
     folders = [next(iter(one.finished.values())).path for one in (first, second)]
-    if first.name != folders[0].name and second.name != folders[1].name:
-        return first.name, second.name
-    titles = [one.title for one in studies.collect(folders).runs]
-    if titles[0] == titles[1]:
-        titles = [f"{one.title} ({one.settings.protocol})" for one in studies.collect(folders).runs]
-    return (titles[0], titles[1]) if titles[0] != titles[1] else (first.name, second.name)
+    runs = studies.collect(folders).runs
+    one, other = (run.title for run in runs)
+    if one == other:
+        one, other = (f"{run.title} ({run.settings.protocol})" for run in runs)
+    return (one, other) if one != other else (first.name, second.name)
 
 
 def _metrics(pairs: "Pairs") -> list[str]:

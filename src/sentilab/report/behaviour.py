@@ -78,7 +78,7 @@ def section(groups: Sequence[Group]) -> Section | None:
     blocks: list[Block] = [
         Paragraph(_answer(behaviours), "answer"),
         _dots(behaviours),
-        _table(current, behaviours),
+        Folded("Every check in figures", [_table(current, behaviours)]),
         *_fairness(behaviours),
         Folded("The worst failures", _examples(behaviours)),
         Folded("What each check asks, and how this is measured", _details(behaviours)),
@@ -271,12 +271,17 @@ def _fairness(behaviours: Sequence[Behaviour]) -> list[Block]:
             f"Fairness: over the same reviews, the widest gap between two groups' mean p(positive) is "
             f"{gap:.3f}, {attribute} in {title} ({low} the lowest, {high} the highest)."
         ),
-        Table(
-            "Mean p(positive) where the group is named; in brackets the share of labels that are "
-            "others than in the same review without it",
-            ("attribute", "group", *titles),
-            rows,
-            frozenset(titles),
+        Folded(
+            "Fairness, group by group",
+            [
+                Table(
+                    "Mean p(positive) where the group is named; in brackets the share of labels that are "
+                    "others than in the same review without it",
+                    ("attribute", "group", *titles),
+                    rows,
+                    frozenset(titles),
+                ),
+            ],
         ),
     ]
 
