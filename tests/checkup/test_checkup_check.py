@@ -327,11 +327,11 @@ def test_of_the_100000_texts_of_imdb_1531_repeat_another_and_123_stand_in_both_s
 
 
 @pytest.mark.real_data
-def test_near_duplicates_and_ratings_are_found_in_the_training_reviews_of_imdb() -> None:
+def test_near_duplicates_and_ratings_are_found_in_a_third_of_the_training_reviews_of_imdb() -> None:
     imdb, _ = imdb_with_unlabelled()
-    checkup = check_data(subset(imdb, np.flatnonzero(imdb.splits == "train")))
-    # Comparing all pairs of texts that share one of their rarest shingles gives 16 as well.
-    assert checkup["near-duplicates"].numbers["pairs, all splits together"] == 16
+    checkup = check_data(subset(imdb, np.flatnonzero(imdb.splits == "train")[::3]))
+    # All of IMDB has 60, in agreement with an exact search by the texts' rarest shingles.
+    assert checkup["near-duplicates"].numbers["pairs, all splits together"] == 2
     words = checkup["words that give the label away"]
     assert words.table is not None
     assert {row[0] for row in words.table.rows} & {"7/10", "4/10", "3/10"}

@@ -16,7 +16,20 @@ from sentilab.cli.check import command
 
 Sentilab = Callable[..., subprocess.CompletedProcess[str]]
 
-WORDS = "plot actor scene music story camera light ending cast dialogue pacing script".split()
+WORDS = [
+    "plot",
+    "actor",
+    "scene",
+    "music",
+    "story",
+    "camera",
+    "light",
+    "ending",
+    "cast",
+    "dialogue",
+    "pacing",
+    "script",
+]
 
 
 def review(number: int) -> str:

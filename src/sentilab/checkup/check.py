@@ -7,7 +7,8 @@ from sentilab.checkup.damage import damage
 from sentilab.checkup.finding import SEVERITIES, Checkup, Finding
 from sentilab.checkup.giveaways import words
 from sentilab.checkup.material import Material, Unlabelled
-from sentilab.checkup.repeats import nearly, repeats
+from sentilab.checkup.near import nearly
+from sentilab.checkup.repeats import repeats
 from sentilab.checkup.traits import Columns
 from sentilab.data import Dataset
 from sentilab.errors import DataError

@@ -158,7 +158,7 @@ def _finding(
 
 
 def _example(material: Material, stream: Stream, one: Giveaway) -> tuple[str, Passage]:
-    """(the term as it is written there, a text of the label that holds it: the one of lowest id)."""
+    """(the term with what stands between its words, a text of the label that holds it)."""
     holding = stream.holding(one.term)
     holding = holding[stream.labels[holding] == one.label]
     row = material.by_id(material.examples[holding])[0]
@@ -167,4 +167,4 @@ def _example(material: Material, stream: Stream, one: Giveaway) -> tuple[str, Pa
     found = re.search(rf"(?<![^{BETWEEN}]){spelt}(?![^{BETWEEN}])", text, re.IGNORECASE)
     if found is None:  # its lower case has other letters, as that of "İ"
         return one.spelt, material.passage(row, start_of(text))
-    return visible(found[0]), material.passage(row, around(text, *found.span()))
+    return visible(found[0]).lower(), material.passage(row, around(text, *found.span()))

@@ -18,12 +18,18 @@ MOST_ROWS = 12
 
 def show(checkup: Checkup, console: Console) -> None:
     """Prints the findings, most severe first."""
-    counts = ", ".join(f"{many:,} {part}" for part, many in checkup.texts.items())
+    counts = ", ".join(
+        f"{many:,} {'texts' if part == 'all' else part}" for part, many in checkup.texts.items()
+    )
     console.print(f"[bold]Checkup of {checkup.name}[/bold]: {counts}", highlight=False)
     console.print(_tally(checkup))
+    is_open = True
     for finding in checkup.findings:
-        console.print()
-        console.print(_block(finding, console))
+        heading, below = _heading(finding), _below(finding, console)
+        if is_open or below:
+            console.print()
+        console.print(Group(heading, *below))
+        is_open = bool(below)
 
 
 def _tally(checkup: Checkup) -> Text:
@@ -36,13 +42,17 @@ def _tally(checkup: Checkup) -> Text:
     return Text(", ").join(pieces)
 
 
-def _block(finding: Finding, console: Console) -> RenderableType:
-    """Sign and sentence; below them figures, examples and advice. What is fine needs no more."""
+def _heading(finding: Finding) -> RenderableType:
     heading = Grid.grid(padding=(0, 1, 0, 0))
     heading.add_row(
         Text(SIGNS[finding.severity], STYLES[finding.severity]),
         Text(finding.sentence, "" if finding.severity == "fine" else "bold"),
     )
+    return heading
+
+
+def _below(finding: Finding, console: Console) -> list[RenderableType]:
+    """Figures, examples and advice. What is fine needs no more than its table."""
     below = list(_figures(finding))
     if finding.severity != "fine":
         if below and finding.examples:
@@ -50,7 +60,7 @@ def _block(finding: Finding, console: Console) -> RenderableType:
         below += [_example(one, console) for one in finding.examples]
         if finding.advice:
             below.append(Text.assemble(("What to do: ", STYLES[finding.severity]), finding.advice))
-    return Group(heading, *(Padding(one, (0, 0, 0, INDENT), expand=False) for one in below))
+    return [Padding(one, (0, 0, 0, INDENT), expand=False) for one in below]
 
 
 def _figures(finding: Finding) -> Iterator[RenderableType]:

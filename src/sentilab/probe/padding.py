@@ -29,7 +29,7 @@ TRACED = 16
 ADDED = (0.25, 0.5, 1.0)
 
 # A layer's outputs differ if they do by more than this share of its largest output. Sums in another
-# order, over two hundred steps, stay three orders of magnitude below it.
+# order, over two hundred steps, stay hundreds of times below it.
 NOISE = 1e-4
 
 # A final state has forgotten the texts of a length if it differs between them by less than this
