@@ -162,7 +162,7 @@ def results_of(folders: Sequence[Path]) -> tuple[StudyResults, Path]:
         inside = [folder] if (folder / "config.toml").exists() else sorted(folder.glob("*/"))
         found = [one for one in inside if (one / "config.toml").exists()]
         if not found:
-            raise SentilabError(f"{folder}: neither a study's folder nor a run's.")
+            raise SentilabError(f"{folder}: no study here, and no run either.")
         runs += found
     return studies.collect(runs), Path()
 

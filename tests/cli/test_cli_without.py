@@ -1,6 +1,7 @@
 """What is left out of training, and what probing skips, from the command line."""
 
 import csv
+import importlib
 import json
 from pathlib import Path
 
@@ -91,7 +92,9 @@ def test_a_probe_that_does_not_apply_is_skipped_with_its_reason(
         raise error
 
     monkeypatch.setattr("sentilab.probe.contrast.measure", measure)
+    # The other probes would take a minute; the report asks for their results by name.
     monkeypatch.setattr("sentilab.probe.store.PROBES", {"contrast": "sentilab.probe.contrast"})
+    monkeypatch.setattr(importlib.import_module("sentilab.report.document"), "SECTIONS", ())
     done = run("probe", str(trained), "--again")
     assert f"contrast: skipped. {error}" in done.output
     if isinstance(error, DataNotFound):
