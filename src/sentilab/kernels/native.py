@@ -15,7 +15,14 @@ InstructionSet = Literal["avx512", "avx2", "neon", "portable"]
 # What each instruction set is called where users read it.
 _TITLES = {"avx512": "AVX-512", "avx2": "AVX2", "neon": "NEON", "portable": "portable code"}
 
-_TARGETS = ("SentilabLstmForward", "SentilabLstmBackward", "SentilabAdam", "SentilabOuter")
+_TARGETS = (
+    "SentilabLstmForward",
+    "SentilabLstmBackward",
+    "SentilabAdam",
+    "SentilabDense",
+    "SentilabDenseByInput",
+    "SentilabDenseByWeights",
+)
 
 # <malloc.h>
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4

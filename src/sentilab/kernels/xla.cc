@@ -12,7 +12,7 @@
 #include "adam.h"
 #include "lstm.h"
 #include "memory.h"
-#include "outer.h"
+#include "dense.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -332,14 +332,30 @@ ffi::Error run_adam(ffi::ThreadPool pool, float one_less_beta_1, float one_less_
 
 using Matrix = ffi::Buffer<ffi::F32, 2>;
 
-ffi::Error run_outer(ffi::ThreadPool pool, Matrix x,
-                     Matrix dy, ffi::Result<Matrix> result) try {
+// The arguments are x and w, dy and w, or x and dy: `sizes` are made of theirs.
+template <void (*product)(const float*, const float*, const DenseSizes&, float*, Workers&)>
+ffi::Error run_product(ffi::ThreadPool pool, const Matrix& left, const Matrix& right,
+                       const DenseSizes& sizes, ffi::Result<Matrix> result) try {
   PoolWorkers workers(pool);
-  outer(x.typed_data(), dy.typed_data(), x.dimensions()[0], x.dimensions()[1], dy.dimensions()[1],
-        result->typed_data(), workers);
+  product(left.typed_data(), right.typed_data(), sizes, result->typed_data(), workers);
   return ffi::Error::Success();
 } catch (const std::exception& error) {
-  return ffi::Error::Internal(std::string("the product's kernel: ") + error.what());
+  return ffi::Error::Internal(std::string("the dense layer's kernel: ") + error.what());
+}
+
+ffi::Error run_dense(ffi::ThreadPool pool, Matrix x, Matrix w, ffi::Result<Matrix> y) {
+  const DenseSizes sizes{x.dimensions()[0], x.dimensions()[1], w.dimensions()[1]};
+  return run_product<dense>(pool, x, w, sizes, y);
+}
+
+ffi::Error run_dense_by_input(ffi::ThreadPool pool, Matrix dy, Matrix w, ffi::Result<Matrix> dx) {
+  const DenseSizes sizes{dy.dimensions()[0], w.dimensions()[0], w.dimensions()[1]};
+  return run_product<dense_by_input>(pool, dy, w, sizes, dx);
+}
+
+ffi::Error run_dense_by_weights(ffi::ThreadPool pool, Matrix x, Matrix dy, ffi::Result<Matrix> dw) {
+  const DenseSizes sizes{x.dimensions()[0], x.dimensions()[1], dy.dimensions()[1]};
+  return run_product<dense_by_weights>(pool, x, dy, sizes, dw);
 }
 
 }  // namespace
@@ -350,7 +366,9 @@ ffi::Error run_outer(ffi::ThreadPool pool, Matrix x,
 SENTILAB_EXPORT XLA_FFI_Error* SentilabLstmForward(XLA_FFI_CallFrame*);
 SENTILAB_EXPORT XLA_FFI_Error* SentilabLstmBackward(XLA_FFI_CallFrame*);
 SENTILAB_EXPORT XLA_FFI_Error* SentilabAdam(XLA_FFI_CallFrame*);
-SENTILAB_EXPORT XLA_FFI_Error* SentilabOuter(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabDense(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabDenseByInput(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabDenseByWeights(XLA_FFI_CallFrame*);
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabLstmForward, sentilab::run_forward,
                               ffi::Ffi::Bind()
@@ -381,12 +399,16 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabAdam, sentilab::run_adam,
                                   .Ret<ffi::Buffer<ffi::F32>>()
                                   .Ret<ffi::Buffer<ffi::F32>>());
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabOuter, sentilab::run_outer,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<sentilab::Matrix>()
-                                  .Arg<sentilab::Matrix>()
-                                  .Ret<sentilab::Matrix>());
+#define SENTILAB_PRODUCT(name, function)                             \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name, sentilab::function,            \
+                                ffi::Ffi::Bind()                     \
+                                    .Ctx<ffi::ThreadPool>()          \
+                                    .Arg<sentilab::Matrix>()         \
+                                    .Arg<sentilab::Matrix>()         \
+                                    .Ret<sentilab::Matrix>())
+SENTILAB_PRODUCT(SentilabDense, run_dense);
+SENTILAB_PRODUCT(SentilabDenseByInput, run_dense_by_input);
+SENTILAB_PRODUCT(SentilabDenseByWeights, run_dense_by_weights);
 
 SENTILAB_EXPORT const char* sentilab_instruction_set() { return sentilab::lstm().name; }
 SENTILAB_EXPORT int sentilab_choose_instruction_set(const char* name) {

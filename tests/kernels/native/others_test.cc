@@ -1,4 +1,4 @@
-// Adam and the dense layer's gradient against plain float64 loops, on every instruction set of this
+// Adam and the dense layer's products against plain float64 loops, on every instruction set of this
 // processor, on one thread and on three; and what the memory pool finds again.
 
 #include <math.h>
@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "adam.h"
+#include "dense.h"
 #include "memory.h"
-#include "outer.h"
 
 namespace {
 
@@ -72,21 +72,43 @@ bool adam_is_right(int64_t count, sentilab::Workers& workers, bool in_place) {
   return near(to_p, wanted[0], 1e-5) && near(to_m, wanted[1], 5e-7) && near(to_v, wanted[2], 5e-7);
 }
 
-bool outer_is_right(int64_t batch, int64_t inputs, int64_t units, sentilab::Workers& workers) {
-  const Floats x = drawn(batch * inputs, 1), dy = drawn(batch * units, 2);
-  Floats found(static_cast<size_t>(inputs * units), NAN);
-  std::vector<double> wanted(found.size());
-  for (int64_t b = 0; b < batch; ++b) {
-    for (int64_t k = 0; k < inputs; ++k) {
-      for (int64_t n = 0; n < units; ++n) {
-        wanted[static_cast<size_t>(k * units + n)] +=
-            static_cast<double>(x[static_cast<size_t>(b * inputs + k)]) *
-            dy[static_cast<size_t>(b * units + n)];
+// Where the number for row r and column c of a factor lies: in rows of `columns`, or transposed.
+double at(const Floats& of, int64_t r, int64_t c, int64_t rows, int64_t columns, bool transposed) {
+  return of[static_cast<size_t>(transposed ? c * rows + r : r * columns + c)];
+}
+
+// left [rows, depth] right [depth, columns], each stored as it is or transposed.
+std::vector<double> product(const Floats& left, bool left_transposed, const Floats& right,
+                            bool right_transposed, int64_t rows, int64_t depth, int64_t columns) {
+  std::vector<double> result;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) {
+      double sum = 0;
+      for (int64_t i = 0; i < depth; ++i) {
+        sum += at(left, r, i, rows, depth, left_transposed) *
+               at(right, i, c, depth, columns, right_transposed);
       }
+      result.push_back(sum);
     }
   }
-  sentilab::outer(x.data(), dy.data(), batch, inputs, units, found.data(), workers);
-  return near(found, wanted, 6e-8 * 2 * static_cast<double>(batch) + 1e-7);
+  return result;
+}
+
+bool dense_is_right(const sentilab::DenseSizes& sizes, sentilab::Workers& workers) {
+  const auto [batch, inputs, units] = sizes;
+  const Floats x = drawn(batch * inputs, 1), w = drawn(inputs * units, 2), dy = drawn(batch * units, 3);
+  Floats y(dy.size(), NAN), dx(x.size(), NAN), dw(w.size(), NAN);
+  sentilab::dense(x.data(), w.data(), sizes, y.data(), workers);
+  sentilab::dense_by_input(dy.data(), w.data(), sizes, dx.data(), workers);
+  sentilab::dense_by_weights(x.data(), dy.data(), sizes, dw.data(), workers);
+  // Each of `terms` roundings is 6e-8 of a partial sum of numbers below 1, which stays below `terms`
+  // by far: 2 sqrt(terms), nearly always.
+  const auto allowed = [](int64_t terms) {
+    return 6e-8 * 2 * static_cast<double>(terms) * sqrt(static_cast<double>(terms)) + 1e-7;
+  };
+  return near(y, product(x, false, w, false, batch, inputs, units), allowed(inputs)) &&
+         near(dx, product(dy, false, w, true, batch, units, inputs), allowed(units)) &&
+         near(dw, product(x, true, dy, false, inputs, batch, units), allowed(batch));
 }
 
 // As many as a batch's distinct words make them, a little more or less each time.
@@ -120,9 +142,12 @@ int main() {
         right = right && adam_is_right(count, workers, false) && adam_is_right(count, workers, true);
       }
       add(where + "Adam's step, in place and not", right);
-      right = outer_is_right(1, 1, 1, workers) && outer_is_right(33, 301, 83, workers) &&
-              outer_is_right(130, 65, 64, workers) && outer_is_right(64, 64, 16, workers);
-      add(where + "a dense layer's weight gradient", right);
+      right = true;
+      for (const sentilab::DenseSizes& sizes :
+           {sentilab::DenseSizes{1, 1, 1}, {33, 301, 83}, {130, 65, 64}, {64, 64, 16}, {7, 1100, 150}}) {
+        right = right && dense_is_right(sizes, workers);
+      }
+      add(where + "a dense layer and its gradients", right);
     }
   }
   add("memory: sizes that differ a little share a block",
