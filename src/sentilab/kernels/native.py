@@ -22,6 +22,8 @@ _TARGETS = (
     "SentilabDense",
     "SentilabDenseByInput",
     "SentilabDenseByWeights",
+    "SentilabEmbedding",
+    "SentilabEmbeddingGradient",
 )
 
 # <malloc.h>

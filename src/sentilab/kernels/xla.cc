@@ -13,6 +13,7 @@
 #include "lstm.h"
 #include "memory.h"
 #include "dense.h"
+#include "embedding.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -331,6 +332,7 @@ ffi::Error run_adam(ffi::ThreadPool pool, float one_less_beta_1, float one_less_
 }
 
 using Matrix = ffi::Buffer<ffi::F32, 2>;
+using Ids = ffi::Buffer<ffi::S32, 1>;
 
 // The arguments are x and w, dy and w, or x and dy: `sizes` are made of theirs.
 template <void (*product)(const float*, const float*, const DenseSizes&, float*, Workers&)>
@@ -358,6 +360,27 @@ ffi::Error run_dense_by_weights(ffi::ThreadPool pool, Matrix x, Matrix dy, ffi::
   return run_product<dense_by_weights>(pool, x, dy, sizes, dw);
 }
 
+ffi::Error run_embedding(ffi::ThreadPool pool, Matrix table, Ids ids, ffi::Result<Matrix> result) try {
+  PoolWorkers workers(pool);
+  embedding({table.typed_data(), ids.typed_data(), result->dimensions()[0], table.dimensions()[0],
+             table.dimensions()[1], result->typed_data()},
+            workers);
+  return ffi::Error::Success();
+} catch (const std::exception& error) {
+  return ffi::Error::Internal(std::string("the embedding's kernel: ") + error.what());
+}
+
+ffi::Error run_embedding_gradient(ffi::ThreadPool pool, Ids ids, Matrix dy,
+                                  ffi::Result<Matrix> result) try {
+  PoolWorkers workers(pool);
+  embedding_gradient({ids.typed_data(), dy.typed_data(), dy.dimensions()[0],
+                      result->dimensions()[0], result->dimensions()[1], result->typed_data()},
+                     workers);
+  return ffi::Error::Success();
+} catch (const std::exception& error) {
+  return ffi::Error::Internal(std::string("the embedding's kernel: ") + error.what());
+}
+
 }  // namespace
 }  // namespace sentilab
 
@@ -369,6 +392,8 @@ SENTILAB_EXPORT XLA_FFI_Error* SentilabAdam(XLA_FFI_CallFrame*);
 SENTILAB_EXPORT XLA_FFI_Error* SentilabDense(XLA_FFI_CallFrame*);
 SENTILAB_EXPORT XLA_FFI_Error* SentilabDenseByInput(XLA_FFI_CallFrame*);
 SENTILAB_EXPORT XLA_FFI_Error* SentilabDenseByWeights(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabEmbedding(XLA_FFI_CallFrame*);
+SENTILAB_EXPORT XLA_FFI_Error* SentilabEmbeddingGradient(XLA_FFI_CallFrame*);
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabLstmForward, sentilab::run_forward,
                               ffi::Ffi::Bind()
@@ -409,6 +434,19 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabAdam, sentilab::run_adam,
 SENTILAB_PRODUCT(SentilabDense, run_dense);
 SENTILAB_PRODUCT(SentilabDenseByInput, run_dense_by_input);
 SENTILAB_PRODUCT(SentilabDenseByWeights, run_dense_by_weights);
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabEmbedding, sentilab::run_embedding,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<sentilab::Matrix>()
+                                  .Arg<sentilab::Ids>()
+                                  .Ret<sentilab::Matrix>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(SentilabEmbeddingGradient, sentilab::run_embedding_gradient,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<sentilab::Ids>()
+                                  .Arg<sentilab::Matrix>()
+                                  .Ret<sentilab::Matrix>());
 
 SENTILAB_EXPORT const char* sentilab_instruction_set() { return sentilab::lstm().name; }
 SENTILAB_EXPORT int sentilab_choose_instruction_set(const char* name) {

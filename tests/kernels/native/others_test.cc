@@ -1,4 +1,4 @@
-// Adam and the dense layer's products against plain float64 loops, on every instruction set of this
+// Adam, the dense layer and the embedding against plain loops, on every instruction set of this
 // processor, on one thread and on three; and what the memory pool finds again.
 
 #include <math.h>
@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include <atomic>
+#include <cmath>
 #include <random>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 
 #include "adam.h"
 #include "dense.h"
+#include "embedding.h"
 #include "memory.h"
 
 namespace {
@@ -111,6 +113,35 @@ bool dense_is_right(const sentilab::DenseSizes& sizes, sentilab::Workers& worker
          near(dw, product(x, true, dy, false, inputs, batch, units), allowed(batch));
 }
 
+// Ids in an order of their own, some of them outside the table; the sums are exact in their order.
+bool embedding_is_right(int64_t positions, int64_t rows, int64_t width,
+                        sentilab::Workers& workers) {
+  std::mt19937 engine(1);
+  std::vector<int32_t> ids(static_cast<size_t>(positions));
+  for (int32_t& id : ids) id = static_cast<int32_t>(engine() % static_cast<uint32_t>(rows + 2)) - 1;
+  const Floats dy = drawn(positions * width, 2), table = drawn(rows * width, 3);
+  Floats found(static_cast<size_t>(rows * width), NAN), wanted(found.size());
+  for (size_t p = 0; p < ids.size(); ++p) {
+    if (ids[p] < 0 || ids[p] >= rows) continue;
+    for (size_t i = 0; i < static_cast<size_t>(width); ++i) {
+      wanted[static_cast<size_t>(ids[p]) * static_cast<size_t>(width) + i] +=
+          dy[p * static_cast<size_t>(width) + i];
+    }
+  }
+  sentilab::embedding_gradient({ids.data(), dy.data(), positions, rows, width, found.data()}, workers);
+  if (found != wanted) return false;
+
+  Floats read(dy.size(), 0);
+  sentilab::embedding({table.data(), ids.data(), positions, rows, width, read.data()}, workers);
+  for (size_t i = 0; i < read.size(); ++i) {
+    const int64_t id = ids[i / static_cast<size_t>(width)];
+    const bool outside = id < 0 || id >= rows;
+    const size_t from = static_cast<size_t>(id * width) + i % static_cast<size_t>(width);
+    if (outside ? !std::isnan(read[i]) : read[i] != table[from]) return false;
+  }
+  return true;
+}
+
 // As many as a batch's distinct words make them, a little more or less each time.
 bool sizes_that_differ_a_little_share_a_block() {
   void* first = sentilab::take_memory(1000000);
@@ -148,6 +179,9 @@ int main() {
         right = right && dense_is_right(sizes, workers);
       }
       add(where + "a dense layer and its gradients", right);
+      right = embedding_is_right(1, 1, 1, workers) && embedding_is_right(500, 5, 33, workers) &&
+              embedding_is_right(300, 1000, 128, workers);
+      add(where + "reading a table's rows, and its gradient", right);
     }
   }
   add("memory: sizes that differ a little share a block",
