@@ -1,6 +1,7 @@
 """How often Sentilab's intervals hold and its tests err, in simulations whose truth is known.
 
 .venv/bin/python -m benchmarks.coverage                     all tables, into docs/statistics.md
+.venv/bin/python -m benchmarks.coverage --only power --only splits  these tables, in their places
 .venv/bin/python -m benchmarks.coverage --simulations 200 --print   a quick look
 
 Answers come from a latent two-way model: how clearly run s of setting k is right on text i is
@@ -16,6 +17,7 @@ import argparse
 import concurrent.futures
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -298,10 +300,9 @@ def cells(simulations: int) -> list[Cell]:
     for table, gap in (("coverage", 0.01), ("alarms", 0.0)):
         for deviation in (0.0, 0.006, 0.02):
             for seeds in SEEDS:
-                often = simulations if seeds <= 10 else simulations // 2
                 title = (f"{100 * deviation:.1f}", str(seeds))
                 world = World(deviation, gap)
-                found.append(Cell(table, title, two_way, (world, seeds), often))
+                found.append(Cell(table, title, two_way, (world, seeds), simulations))
     for texts, seeds in ((1000, 2), (25_000, 3), (25_000, 10)):
         often = simulations if texts == 1000 else simulations // 8
         world = World(0.006, 0.01, texts)
@@ -392,9 +393,9 @@ NAMES = {
 COUNTS = {"seeds": "{:.0f}", "mean seeds": "{:.1f}", "mean added": "{:.1f}"}
 
 
-def tables(found: list[tuple[Cell, Tally]]) -> str:
-    """All tables as Markdown; a share carries the standard error of its simulation."""
-    lines = []
+def tables(found: list[tuple[Cell, Tally]]) -> dict[str, str]:
+    """Each table as Markdown, by its heading; a share carries its simulation's standard error."""
+    made = {}
     for key, (heading, titles, columns) in HEADINGS.items():
         rows = [(cell, tally) for cell, tally in found if cell.table == key]
         if not rows:
@@ -403,7 +404,7 @@ def tables(found: list[tuple[Cell, Tally]]) -> str:
             NAMES.get(one.removesuffix(" alarms"), one.removesuffix(" alarms")) for one in columns
         ]
         head = [*titles, *names, "± (standard error)"]
-        lines += [f"**{heading}**", "", f"| {' | '.join(head)} |", "|" + " ---: |" * len(head)]
+        lines = [f"| {' | '.join(head)} |", "|" + " ---: |" * len(head)]
         for cell, tally in rows:
             title = [*cell.title]
             if len(title) < len(titles):
@@ -413,8 +414,8 @@ def tables(found: list[tuple[Cell, Tally]]) -> str:
             often = tally.get("pilots", cell.simulations)
             largest = max(math.sqrt(one * (1 - one) / max(often, 1)) for one in shares)
             lines.append(f"| {' | '.join([*title, *cells_, f'{100 * largest:.1f}'])} |")
-        lines.append("")
-    return "\n".join(lines)
+        made[heading] = "\n".join(lines)
+    return made
 
 
 def _written(tally: Tally, column: str) -> str:
@@ -424,13 +425,21 @@ def _written(tally: Tally, column: str) -> str:
     return f"{100 * tally[column]:.1f}"
 
 
-def written_into(page: str, text: str) -> str:
-    """``page`` with what lies between its two markers replaced by ``text``."""
+def written_into(page: str, new: dict[str, str], opening: str) -> str:
+    """``page`` with the ``new`` tables in their places between its two markers; others stay."""
     start, end = "<!-- simulated: start -->", "<!-- simulated: end -->"
     if page.count(start) != 1 or page.count(end) != 1:
         raise SystemExit(f"{PAGE}: it must have one line {start} and one {end}.")
     before, rest = page.split(start)
-    return f"{before}{start}\n\n{text}\n{end}{rest.split(end)[1]}"
+    middle, after = rest.split(end)
+    parts = re.split(r"^\*\*(.+)\*\*$", middle, flags=re.MULTILINE)
+    known = dict(zip(parts[1::2], (one.strip() for one in parts[2::2]), strict=True)) | new
+    ordered = [
+        f"**{heading}**\n\n{known[heading]}"
+        for heading, _, _ in HEADINGS.values()
+        if heading in known
+    ]
+    return f"{before}{start}\n" + "\n\n".join([opening, *ordered]) + f"\n{end}{after}"
 
 
 def main() -> None:
@@ -455,14 +464,13 @@ def main() -> None:
             found.append((cell, one.result()))
             took = time.perf_counter() - started
             print(f"{took:5.0f} s  {cell.table} {cell.title} {found[-1][1]}", flush=True)
-    text = tables(found)
-    print(text)
-    if options.only is None and not options.print:
-        opening = (
-            f"Simulated with `python -m benchmarks.coverage --simulations {options.simulations}`"
-        )
+    made = tables(found)
+    print("\n\n".join(f"**{heading}**\n\n{table}" for heading, table in made.items()))
+    if not options.print:
+        often = f"--simulations {options.simulations}"
+        opening = f"Simulated with `python -m benchmarks.coverage {often}`."
         page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(written_into(page, f"{opening}.\n\n{text}"), encoding="utf-8")
+        PAGE.write_text(written_into(page, made, opening), encoding="utf-8")
         print(PAGE)
 
 

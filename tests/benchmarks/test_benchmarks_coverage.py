@@ -36,16 +36,22 @@ def test_a_cell_simulates_the_same_again() -> None:
 def test_every_table_has_a_line_for_each_of_its_cells() -> None:
     cells = [one for one in coverage.cells(8) if one.table in ("wins", "alarms")]
     names = [*METRICS, *(f"{one} alarms" for one in METRICS), "share", "wins"]
-    text = coverage.tables([(one, dict.fromkeys(names, 0.05)) for one in cells])
-    assert text.count("\n| 0.6 | ") == 4
-    assert "| 0.6 | 10 | 5% | 5.0 | 5.0 | 5.0 | 5.0 |" in text
-    assert "| seeds | interval | ± (standard error) |" in text
-    assert "Random splits" not in text
+    made = coverage.tables([(one, dict.fromkeys(names, 0.05)) for one in cells])
+    alarms, wins = made.values()
+    assert alarms.count("\n| 0.6 | ") == 4
+    assert "| 0.6 | 10 | 5% | 5.0 | 5.0 | 5.0 | 5.0 |" in alarms
+    assert "| seeds | interval | ± (standard error) |" in wins
 
 
-def test_the_page_is_written_between_its_markers_alone() -> None:
+def test_new_tables_take_the_place_of_the_old_between_the_markers() -> None:
     start, end = "<!-- simulated: start -->", "<!-- simulated: end -->"
-    page = f"before\n{start}\nold\n{end}\nafter\n"
-    assert coverage.written_into(page, "new") == f"before\n{start}\n\nnew\n{end}\nafter\n"
+    (wins, _, _), (alarms, _, _) = coverage.HEADINGS["wins"], coverage.HEADINGS["alarms"]
+    page = f"before\n{start}\nold words\n\n**{wins}**\n\n| kept |\n{end}\nafter\n"
+    once = coverage.written_into(page, {alarms: "| first |"}, "By a command.")
+    again = coverage.written_into(once, {alarms: "| second |"}, "By a command.")
+    assert again == (
+        f"before\n{start}\nBy a command.\n\n**{alarms}**\n\n| second |\n\n**{wins}**\n\n| kept |"
+        f"\n{end}\nafter\n"
+    )
     with pytest.raises(SystemExit, match="one line"):
-        coverage.written_into("no markers", "new")
+        coverage.written_into("no markers", {}, "")
