@@ -1,5 +1,6 @@
 """The product of a dense layer and its gradients, by the kernel, as a JAX function."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 Array = Any
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp)
 def product(x: Array, kernel: Array) -> Array:
     """``x @ kernel`` for float32 arrays of shapes (batch, inputs) and (inputs, units).
 

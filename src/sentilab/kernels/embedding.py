@@ -1,5 +1,6 @@
 """Reading rows of a table and its gradient, by the kernel, as a JAX function."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 Array = Any
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp)
 def look_up(table: Array, ids: Array) -> Array:
     """``jnp.take(table, ids, axis=0)`` for a float32 table (rows, width) and int32 ids of any shape.
 

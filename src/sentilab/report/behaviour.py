@@ -9,7 +9,7 @@ import numpy as np
 
 from sentilab.probe.behaviour import TOLERANCE, VERSION, Example, Found, Result, interval
 from sentilab.report.blocks import Block, Chart, Folded, Paragraph, Section, Table
-from sentilab.report.figures import _chart, _over
+from sentilab.report.figures import chart_of, over
 from sentilab.report.probed import Probed, over_seeds, probed, seeds_note
 from sentilab.report.reading import Group
 from sentilab.report.sentences import count
@@ -201,7 +201,7 @@ def _dots(behaviours: Sequence[Behaviour]) -> Chart:
         title=None,
         legend=alt.Legend(orient="top", columns=2) if several else None,
     )
-    base = _over(rows).encode(y=y, color=color)
+    base = over(rows).encode(y=y, color=color)
     points = base.mark_point(filled=True, size=55, opacity=0.85).encode(
         x=x,
         tooltip=[
@@ -219,7 +219,7 @@ def _dots(behaviours: Sequence[Behaviour]) -> Chart:
         for key in _keys(behaviours)
     )
     plot = points if several else alt.layer(rules, points)
-    return _chart(
+    return chart_of(
         plot.properties(height=17 * len(_keys(behaviours))),
         f"Share of cases that fail, by check: {described}.",
     )

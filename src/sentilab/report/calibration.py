@@ -8,7 +8,7 @@ import numpy as np
 from sentilab.compare import accuracy_interval
 from sentilab.probe.calibration import BINS, Answered, Bin, Figures, Result
 from sentilab.report.blocks import Block, Chart, Charts, Folded, Paragraph, Section, Table
-from sentilab.report.figures import _chart, _over
+from sentilab.report.figures import chart_of, over
 from sentilab.report.probed import Probed, over_seeds, probed, seeds_note
 from sentilab.report.reading import Group
 from sentilab.report.sentences import count, listed
@@ -103,9 +103,9 @@ def _reliability(one: Probed[Result]) -> Chart:
         title=None,
         legend=alt.Legend(orient="bottom") if len(names) > 1 else None,
     )
-    base = _over(rows).encode(x=x, color=color, detail="seed:N")
+    base = over(rows).encode(x=x, color=color, detail="seed:N")
     edge = scale.to_dict()["domain"]
-    ideal = _over([{"confidence": at, "right": at} for at in edge])
+    ideal = over([{"confidence": at, "right": at} for at in edge])
     layers = [
         ideal.mark_line(strokeDash=[4, 3], opacity=0.7, color="gray").encode(x=x, y=y),
         base.mark_line(strokeWidth=1.5).encode(y=y),
@@ -126,7 +126,7 @@ def _reliability(one: Probed[Result]) -> Chart:
         for row in rows
         if row["seed"] == 0
     )
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=210),
         f"Share of right answers against confidence, {one.title}: {described}.",
         one.title,

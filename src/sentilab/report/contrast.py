@@ -9,7 +9,7 @@ import numpy as np
 from sentilab.compare import Interval, accuracy_interval, mean_interval, paired_difference
 from sentilab.probe.contrast import Result, training_sentence
 from sentilab.report.blocks import Block, Chart, Folded, Paragraph, Section, Table
-from sentilab.report.figures import _chart, _over
+from sentilab.report.figures import chart_of, over
 from sentilab.report.probed import Probed, over_seeds, probed, seeds_note
 from sentilab.report.reading import Group
 from sentilab.report.sentences import between_points, listed, points
@@ -148,10 +148,10 @@ def _dots(found: Sequence[Probed[Result]]) -> Chart:
         {"run": one.title, "from": _share(one, "edited twins"), "to": _share(one, "originals")}
         for one in found
     ]
-    base = _over(rows).encode(y=y, color=color)
+    base = over(rows).encode(y=y, color=color)
     layers = [
-        _over([{"at": 0.5}]).mark_rule(strokeDash=[4, 3], opacity=0.7).encode(x="at:Q"),
-        _over(ends).mark_rule(strokeWidth=1, opacity=0.6).encode(y=y, x=alt.X("from:Q"), x2="to:Q"),
+        over([{"at": 0.5}]).mark_rule(strokeDash=[4, 3], opacity=0.7).encode(x="at:Q"),
+        over(ends).mark_rule(strokeWidth=1, opacity=0.6).encode(y=y, x=alt.X("from:Q"), x2="to:Q"),
         base.mark_rule(strokeWidth=4, opacity=0.35).encode(x=alt.X("low:Q"), x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x=x,
@@ -163,7 +163,7 @@ def _dots(found: Sequence[Probed[Result]]) -> Chart:
         f"{one.title}: " + ", ".join(f"{part} {_share(one, part):.1%}" for part in PARTS)
         for one in found
     )
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=34 * len(found) + 10),
         f"Share answered rightly, of originals, of their edited twins, and of both: {described}.",
     )

@@ -32,10 +32,10 @@ class Compared:
 
     def others(self) -> dict[str, Difference]:
         """The same comparison by the other metrics."""
-        folders = _paired(self.baseline, self.other)
+        folders = paired_folders(self.baseline, self.other)
         binary = len(_answers(folders[0][0]).probabilities[0]) == 2
         return {
-            metric: _difference(folders, metric)
+            metric: difference_between(folders, metric)
             for metric in METRICS
             if metric != "accuracy" and (binary or metric != "auc")
         }
@@ -79,9 +79,9 @@ def judged(questions: Iterable[Question], groups: Mapping[str, Group]) -> Compar
             if question.kind != "best":
                 headlines.setdefault(key)
     found = {
-        key: (first, second, _difference(folders, "accuracy"))
+        key: (first, second, difference_between(folders, "accuracy"))
         for key, (first, second) in asked.items()
-        if (folders := _paired(first, second))
+        if (folders := paired_folders(first, second))
     }
     p_values = {frozenset(key): difference.p_value for key, (_, _, difference) in found.items()}
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
@@ -117,10 +117,10 @@ def _asked(question: Question, groups: Mapping[str, Group]) -> Iterator[tuple[Gr
             yield chosen(recurrent), chosen(dense)
 
 
-_Folders = tuple[tuple[Path, Path], ...]
+Folders = tuple[tuple[Path, Path], ...]
 
 
-def _paired(first: Group, second: Group) -> _Folders:
+def paired_folders(first: Group, second: Group) -> Folders:
     """Folders of the two settings' runs with the same seed."""
     of_second = {one.settings.seed: one.folder for one in second.finished}
     return tuple(
@@ -132,7 +132,8 @@ def _paired(first: Group, second: Group) -> _Folders:
 
 # Finished folders do not change; a report is written again after each of a study's runs.
 @lru_cache(maxsize=4096)
-def _difference(folders: _Folders, metric: str) -> Difference:
+def difference_between(folders: Folders, metric: str) -> Difference:
+    """What the second folder of each pair has over the first (see ``sentilab.compare``)."""
     first, second = zip(*folders, strict=True)
     return difference_of(
         [_answers(one) for one in first], [_answers(one) for one in second], metric

@@ -20,7 +20,7 @@ from sentilab.report.blocks import (
     Section,
     Table,
 )
-from sentilab.report.figures import _chart, _over
+from sentilab.report.figures import chart_of, over
 from sentilab.report.probed import Probed, over_seeds, probed, seeds_note
 from sentilab.report.reading import Group
 from sentilab.report.sentences import count, listed
@@ -240,8 +240,8 @@ def _strongest_words(one: Probed[Result]) -> Chart:
     scale = alt.Scale(domain=list(names), range=[colours[n % 4] for n in range(len(names))])
     y = alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelFontSize=12))
     color = alt.Color("towards:N", scale=scale, title="towards", legend=alt.Legend(orient="bottom"))
-    base = _over(rows).encode(y=y, color=color)
-    zero = _over([{"at": 0}]).mark_rule(strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
+    base = over(rows).encode(y=y, color=color)
+    zero = over([{"at": 0}]).mark_rule(strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
     tooltip = ["word:N", "towards:N", alt.Tooltip("push:Q", format="+.2f")]
     layers = [
         base.mark_rule(strokeWidth=2, opacity=0.6).encode(x=alt.X("low:Q"), x2="high:Q"),
@@ -254,7 +254,7 @@ def _strongest_words(one: Probed[Result]) -> Chart:
     described = "; ".join(
         f"{row['word']} {abs(row['push']):.2f} towards {row['towards']}" for row in rows
     )
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=18 * len(rows) + 10),
         f"Words that push {one.title} most: {described or 'none for certain'}.",
         one.title,
@@ -277,7 +277,7 @@ def _curves(one: Probed[Result], which: str) -> Chart:
     scale = alt.Scale(
         domain=[ORDERS[order] for order in orders], range=["--first", "--second", "--soft"]
     )
-    base = _over(rows).encode(
+    base = over(rows).encode(
         x=alt.X(
             "share:Q",
             title=f"share of words {_DONE[which]}",
@@ -298,7 +298,7 @@ def _curves(one: Probed[Result], which: str) -> Chart:
     )
     at_early = "; ".join(f"{r['order']} {r['p']:.2f}" for r in rows if r["share"] == SHARES[EARLY])
     good = "lower" if which == "deletion" else "higher"
-    return _chart(
+    return chart_of(
         base.mark_line(strokeWidth=2.2).properties(height=190),
         f"{one.title}: probability of the answer as words are {_DONE[which]}; at "
         f"{SHARES[EARLY]:.0%} of the words: {at_early}.",

@@ -44,14 +44,14 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
     shapes = alt.Scale(domain=names, range=["circle", "diamond"][: len(names)])
     shape = alt.Shape("what:N", scale=shapes, title=None, legend=legend)
     color = alt.Color("what:N", scale=alt.Scale(domain=names), title=None, legend=legend)
-    rules = _over(measured).mark_rule(strokeWidth=2).encode(y=y, x=alt.X("low:Q"), x2="high:Q")
-    points = _over(measured + recorded).mark_point(filled=True, size=90, opacity=1)
+    rules = over(measured).mark_rule(strokeWidth=2).encode(y=y, x=alt.X("low:Q"), x2="high:Q")
+    points = over(measured + recorded).mark_point(filled=True, size=90, opacity=1)
     tooltip = ["run:N", "what:N", alt.Tooltip("accuracy:Q", format=".4f")]
     layers = [rules, points.encode(y=y, x=x, shape=shape, color=color, tooltip=tooltip)]
     described = "; ".join(
         f"{one.title} {figure(one.accuracy)} ({between(one.interval)})" for one in groups
     )
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=30 * len(groups)),
         f"Test accuracy: {described}.",
         title,
@@ -89,9 +89,9 @@ def differences(compared: Sequence[Compared], title: str = "", baseline: str = "
     y = alt.Y("run:N", sort=None, axis=None)
     title_x = f"points of accuracy above or below {baseline}" if baseline else "points of accuracy"
     x = alt.X("difference:Q", title=title_x, axis=alt.Axis(tickCount=7))
-    band = _over([{"low": -100 * MARGIN, "high": 100 * MARGIN}]).mark_rect(opacity=0.12)
-    zero = _over([{"at": 0}]).mark_rule(strokeDash=[4, 3])
-    base = _over(rows).encode(y=y, color=color)
+    band = over([{"low": -100 * MARGIN, "high": 100 * MARGIN}]).mark_rect(opacity=0.12)
+    zero = over([{"at": 0}]).mark_rule(strokeDash=[4, 3])
+    base = over(rows).encode(y=y, color=color)
     tooltip = ["run:N", "verdict:N"] + [
         alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("difference", "low", "high")
     ]
@@ -101,7 +101,7 @@ def differences(compared: Sequence[Compared], title: str = "", baseline: str = "
         base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q"), x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(x=x, tooltip=tooltip),
         # Above its interval a name has the whole width, on a telephone too.
-        _over(rows)
+        over(rows)
         .mark_text(
             align="left",
             baseline="bottom",
@@ -117,7 +117,7 @@ def differences(compared: Sequence[Compared], title: str = "", baseline: str = "
         for row in rows
     )
     height = (40 if baseline else 52) * len(rows) + 16
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=height),
         f"Differences of test accuracy in points, with 95% intervals: {described}.",
         title,
@@ -155,8 +155,8 @@ def curve(group: Group, metric: str = "accuracy", height: int = 170, title: str 
     color = alt.Color(
         "part:N", scale=alt.Scale(domain=PARTS), title=None, legend=alt.Legend(orient="bottom")
     )
-    base = _over(rows).encode(x=x, color=color)
-    marker = _over([{"epoch": best.epoch}])
+    base = over(rows).encode(x=x, color=color)
+    marker = over([{"epoch": best.epoch}])
     layers = [
         marker.mark_rule(strokeDash=[4, 3], opacity=0.7).encode(x=x),
         base.mark_line(strokeWidth=2).encode(y=y),
@@ -168,7 +168,7 @@ def curve(group: Group, metric: str = "accuracy", height: int = 170, title: str 
     if len(group.finished) > 1:
         layers.insert(1, base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q"), y2="high:Q"))
     values = ", ".join(f"epoch {r['epoch']} {r['part']} {r[metric]:.4f}" for r in rows)
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=height),
         f"{metric.capitalize()} of {group.title}: {values}. Best epoch by validation: {best.epoch}.",
         title or group.title,
@@ -182,7 +182,7 @@ def expected_best(scores: Sequence[float]) -> Chart:
         for number, value in enumerate(expected(list(scores)), start=1)
     ]
     plot = (
-        _over(rows)
+        over(rows)
         .mark_line(strokeWidth=2, point=True)
         .encode(
             x=alt.X("runs:Q", title="runs tried", axis=alt.Axis(tickMinStep=1, format="d")),
@@ -191,7 +191,7 @@ def expected_best(scores: Sequence[float]) -> Chart:
         )
     )
     first, last = rows[0]["accuracy"], rows[-1]["accuracy"]
-    return _chart(
+    return chart_of(
         plot.properties(height=180),
         f"Expected best validation accuracy: {first:.4f} of one run, {last:.4f} of {len(rows)}.",
     )
@@ -213,7 +213,7 @@ def stopping_curves(groups: Sequence[Group]) -> Chart:
         "epoch:Q", axis=alt.Axis(tickMinStep=1, format="d", values=list(range(1, longest + 1)))
     )
     batches = [str(group.first.settings.batch_size) for group in groups]
-    base = _over(rows).encode(
+    base = over(rows).encode(
         x=x,
         y=alt.Y("accuracy:Q", scale=alt.Scale(zero=False), title="validation accuracy"),
         color=alt.Color(
@@ -230,7 +230,7 @@ def stopping_curves(groups: Sequence[Group]) -> Chart:
         for group in groups
     )
     lines = base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=50, opacity=1)
-    return _chart(lines.properties(height=220), f"Validation accuracy by epoch. {values}.")
+    return chart_of(lines.properties(height=220), f"Validation accuracy by epoch. {values}.")
 
 
 def against(groups: Sequence[Group], cost: str) -> Chart:
@@ -256,7 +256,7 @@ def against(groups: Sequence[Group], cost: str) -> Chart:
         else alt.Scale(zero=False, padding=15)
     )
     axis = alt.Axis(format=".3~s", tickCount=4, grid=spread <= 5)
-    base = _over(rows).encode(
+    base = over(rows).encode(
         x=alt.X("cost:Q", scale=scale, axis=axis, title=title),
         color=alt.Color("model:N", title=None, legend=alt.Legend(orient="bottom")),
     )
@@ -282,7 +282,7 @@ def against(groups: Sequence[Group], cost: str) -> Chart:
         + f", {figure(one.accuracy)}"
         for one in groups
     )
-    return _chart(
+    return chart_of(
         (bars + dots).properties(height=260),
         f"Accuracy against {title}. {described}.",
         f"Accuracy against {title}",
@@ -297,7 +297,7 @@ def lengths(histogram: dict[str, list[float]], limit: int) -> Chart:
         for low, high, number in zip(edges, edges[1:], counts, strict=False)
     ]
     bars = (
-        _over(rows)
+        over(rows)
         .mark_bar(binSpacing=1)
         .encode(
             x=alt.X(
@@ -311,20 +311,22 @@ def lengths(histogram: dict[str, list[float]], limit: int) -> Chart:
             tooltip=["from:Q", "to:Q", "texts:Q"],
         )
     )
-    marker = _over([{"at": limit, "label": f"{limit} tokens are kept"}])
+    marker = over([{"at": limit, "label": f"{limit} tokens are kept"}])
     rule = marker.mark_rule(strokeDash=[4, 3], strokeWidth=2, color="#e07b39").encode(x="at:Q")
     label = marker.mark_text(align="left", dx=6, y=10).encode(x="at:Q", text="label:N")
-    return _chart(
+    return chart_of(
         (bars + rule + label).properties(height=200),
         f"Histogram of text lengths from {edges[0]:.0f} to {edges[-1]:.0f} tokens; the models see {limit}.",
     )
 
 
-def _over(rows: list[dict[str, Any]]) -> alt.Chart:
+def over(rows: list[dict[str, Any]]) -> alt.Chart:
+    """A plot yet without marks over ``rows``, which the page will hold itself."""
     return alt.Chart(alt.InlineData(values=rows))
 
 
-def _chart(plot: Any, description: str, title: str = "") -> Chart:
+def chart_of(plot: Any, description: str, title: str = "") -> Chart:
+    """``plot`` for the page: as wide as its place, in the page's own look."""
     spec = plot.properties(
         width="container", autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
     ).to_dict()

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 
 from sentilab.report.blocks import Block, Chart, Folded, Paragraph, Section, Table
-from sentilab.report.figures import _chart, _over
+from sentilab.report.figures import chart_of, over
 from sentilab.report.probed import over_seeds
 from sentilab.report.reading import Group
 from sentilab.report.sentences import count, figure, listed
@@ -106,7 +106,7 @@ def _gaps(groups: Sequence[Group]) -> Chart:
                 }
             )
     longest = max(row["epoch"] for row in rows)
-    base = _over(rows).encode(
+    base = over(rows).encode(
         x=alt.X(
             "epoch:Q",
             axis=alt.Axis(format="d", values=list(range(1, longest + 1))),
@@ -116,7 +116,7 @@ def _gaps(groups: Sequence[Group]) -> Chart:
         detail="run:N",
     )
     y = alt.Y("gap:Q", title="ahead by (points of accuracy)")
-    zero = _over([{"at": 0}]).mark_rule(opacity=0.5).encode(y="at:Q")
+    zero = over([{"at": 0}]).mark_rule(opacity=0.5).encode(y="at:Q")
     tooltip = ["run:N", "epoch:Q", alt.Tooltip("gap:Q", format=".1f")]
     layers = [
         zero,
@@ -129,7 +129,7 @@ def _gaps(groups: Sequence[Group]) -> Chart:
         f"{title}: " + ", ".join(f"{row['gap']:.1f}" for row in rows if row["run"] == title)
         for title in dict.fromkeys(row["run"] for row in rows)
     )
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=240),
         f"Training less validation accuracy in points, by epoch. {values}.",
         "Training ahead of validation, by epoch",

@@ -10,8 +10,8 @@ import numpy as np
 from sentilab.compare import Difference, Interval, accuracy_interval
 from sentilab.probe.padding import Effect, Result, Side, described, spanned, spans
 from sentilab.report.blocks import Block, Chart, Charts, Folded, Paragraph, Section, Table
-from sentilab.report.differences import _difference, _paired
-from sentilab.report.figures import _chart, _over
+from sentilab.report.differences import difference_between, paired_folders
+from sentilab.report.figures import chart_of, over
 from sentilab.report.probed import Probed, over_seeds, probed, seeds_note
 from sentilab.report.reading import Group
 from sentilab.report.sentences import between_points, duration, figure, listed, points
@@ -59,7 +59,9 @@ def masked_pairs(groups: Sequence[Group]) -> list[tuple[Group, Group]]:
     return [
         (one, other)
         for one in done
-        if not _is_masked(one) and (other := masked.get(_otherwise(one))) and _paired(one, other)
+        if not _is_masked(one)
+        and (other := masked.get(_otherwise(one)))
+        and paired_folders(one, other)
     ]
 
 
@@ -199,7 +201,7 @@ def _rows(one: Probed[Result]) -> list[dict[str, Any]]:
 def _by_length(title: str, rows: list[dict[str, Any]], most: float) -> Chart:
     """The share of labels that change, by length, a line a side; ``most`` is the axis's end."""
     sides = list(dict.fromkeys(row["side"] for row in rows))
-    base = _over(rows).encode(
+    base = over(rows).encode(
         x=alt.X("tokens:N", sort=None, title="tokens read of a text", axis=alt.Axis(labelAngle=0)),
         color=alt.Color(
             "side:N",
@@ -222,7 +224,7 @@ def _by_length(title: str, rows: list[dict[str, Any]], most: float) -> Chart:
         ),
     ]
     values = "; ".join(f"{r['side']}, {r['tokens']} tokens: {r['changed']:.1%}" for r in rows)
-    return _chart(
+    return chart_of(
         alt.layer(*layers).properties(height=190),
         f"Share of labels that change with another padding, {title}: {values}.",
         title,
@@ -305,7 +307,7 @@ def _otherwise(group: Group) -> str:
 
 def _gain(plain: Group, masked: Group) -> Difference:
     """Accuracy of the masked less that of the unmasked, seed by seed."""
-    return _difference(_paired(plain, masked), "accuracy")
+    return difference_between(paired_folders(plain, masked), "accuracy")
 
 
 def _epoch(group: Group) -> float:
