@@ -1,0 +1,60 @@
+"""The tables of docs/answers.md, which benchmarks.answers makes, from a made-up study."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import answers  # noqa: E402
+from sentilab.studies import StudyResults  # noqa: E402
+
+
+@pytest.fixture
+def study(made_up: Callable[..., StudyResults]) -> StudyResults:
+    return made_up(
+        {"two-layers-batch-16": 0.5}, protocols=("notebook", "holdout"), seeds=(297, 298, 299)
+    )
+
+
+def test_a_planted_difference_is_called_worse_and_stands_beside_the_notebooks(
+    study: StudyResults,
+) -> None:
+    found = answers.verdicts(study, "holdout")
+    assert found.startswith("**Held out** (3 seeds;")
+    line = next(
+        one for one in found.splitlines() if one.startswith("| Two bi-LSTM layers, batch 16")
+    )
+    cells = [one.strip() for one in line.strip("|").split("|")]
+    assert cells[0].endswith("against two bi-LSTM layers, batch 32, 2 epochs")
+    assert -45 < float(cells[1].replace("−", "-")) < -25
+    assert cells[4:] == ["worse", "−1.69"]
+
+
+def test_every_trained_setting_has_its_deviation_with_an_interval(study: StudyResults) -> None:
+    found = answers.deviations(study)
+    assert found.count("\n") == 1 + 12  # of thirteen settings one does not train
+    assert "refused" not in found
+    first = found.splitlines()[2]
+    low, high = first.split("(")[1].split(")")[0].split("–")
+    # Three seeds: sqrt(2 / 7.378) and sqrt(2 / 0.0506) times the deviation (chi-square tables).
+    assert float(high) / float(low) == pytest.approx(12.07, rel=0.05)
+
+
+def test_a_table_takes_the_place_of_the_old_one() -> None:
+    page = "a\n<!-- x: start -->\nold\n<!-- x: end -->\nb"
+    once = answers.written_into(page, "x", "new\nlines")
+    assert once == "a\n<!-- x: start -->\n\nnew\nlines\n\n<!-- x: end -->\nb"
+    assert answers.written_into(once, "x", "new\nlines") == once
+    with pytest.raises(SystemExit, match="must have one"):
+        answers.written_into(page, "y", "new")
+
+
+def test_the_page_has_a_place_for_every_table() -> None:
+    page = answers.PAGE.read_text(encoding="utf-8")
+    for name in ("verdicts", "deviations", "flattery", "character", "failures"):
+        page = answers.written_into(page, name, "here")
+    assert page.count("\nhere\n") == 5
