@@ -1,18 +1,26 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from planted import Planted, answers
+from scipy.special import ndtr
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
-from sentilab.compare import METRICS, difference_of, mcnemar_exact, paired_difference
+from sentilab.compare import (
+    METRICS,
+    accuracy_over_seeds,
+    difference_of,
+    mcnemar_exact,
+    paired_difference,
+)
 from sentilab.compare.contributions import contributions
 from sentilab.errors import SentilabError
 from sentilab.training import Predictions
 
 SIMULATIONS = 400
 # Three standard errors of a share near 0.95 or 0.05: 3 * sqrt(0.95 * 0.05 / 400). The tables of
-# docs/statistics.md are from fifteen times as many simulations.
+# docs/statistics.md are from ten times as many simulations.
 ERROR = 0.033
 
 
@@ -193,3 +201,18 @@ def test_runs_that_cannot_be_compared_are_refused() -> None:
     empty = answers(np.zeros(0, int), np.ones(0))
     with pytest.raises(SentilabError, match="no texts"):
         difference_of([empty], [empty])
+
+
+@pytest.mark.parametrize("seeds", [3, 10])
+def test_an_accuracys_interval_over_seeds_and_texts_covers_it_in_95_percent(seeds: int) -> None:
+    # Right where 1.1 + text + seed + rest is positive: normal, of variance 1 + 0.0275 squared.
+    random, deviation, simulations = np.random.default_rng(1), 0.0275, 1500
+    truth = float(ndtr(1.1 / math.sqrt(1 + deviation**2)))
+    held = 0
+    for _ in range(simulations):
+        clear = 1.1 + random.normal(0, 0.89, 500) + random.normal(0, deviation, (seeds, 1))
+        rest = random.normal(0, math.sqrt(1 - 0.89**2), (seeds, 500))
+        low, high = accuracy_over_seeds(clear + rest > 0)
+        held += low <= truth <= high
+    # The simulation's own error is 0.6%; three of those.
+    assert held / simulations == pytest.approx(0.95, abs=0.018)

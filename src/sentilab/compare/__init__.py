@@ -3,7 +3,12 @@
 from sentilab.compare.budget import expected_best
 from sentilab.compare.contributions import METRICS
 from sentilab.compare.corrections import holm
-from sentilab.compare.differences import Covers, Difference, difference_of
+from sentilab.compare.differences import (
+    Covers,
+    Difference,
+    accuracy_over_seeds,
+    difference_of,
+)
 from sentilab.compare.paired import (
     Interval,
     PairedDifference,
@@ -32,6 +37,7 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "accuracy_interval",
+    "accuracy_over_seeds",
     "difference_of",
     "expected_best",
     "holm",

@@ -130,6 +130,15 @@ def difference_of(
     )
 
 
+def accuracy_over_seeds(correct: NDArray[np.bool_], level: float = 0.95) -> Interval:
+    """The mean accuracy's interval over newly drawn seeds and test texts.
+
+    ``correct`` has shape (seeds, texts), two seeds at least: runs of one setting on the same texts.
+    Source: as ``difference_of``, with each run's answers in place of differences.
+    """
+    return _over_both(correct.astype(np.float64), level).interval
+
+
 def _require_same_texts(first: Predictions, second: Predictions) -> None:
     if not np.array_equal(first.ids, second.ids):
         raise SentilabError(

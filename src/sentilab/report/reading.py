@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentilab.compare import Interval, accuracy_interval, mean_interval
+from sentilab.compare import Interval, accuracy_interval, accuracy_over_seeds, mean_interval
 from sentilab.studies import Run, StudyResults
 from sentilab.training import EpochMetrics, RunFolder
 
@@ -62,11 +62,11 @@ class Group:
 
     @cached_property
     def interval(self) -> Interval:
-        """Over seeds where there are several, else over test texts (Wilson)."""
-        if len(self.finished) > 1:
-            return mean_interval([one.accuracy or 0.0 for one in self.finished])[2]
-        right = correct(self.finished[0].folder)
-        return accuracy_interval(int(right.sum()), len(right))
+        """Over test texts (Wilson), and over seeds too where there are several."""
+        right = np.stack([correct(one.folder) for one in self.finished])
+        if len(right) > 1:
+            return accuracy_over_seeds(right)
+        return accuracy_interval(int(right.sum()), right.size)
 
     @cached_property
     def curve(self) -> tuple[EpochMetrics, ...]:
