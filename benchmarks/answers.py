@@ -9,14 +9,13 @@ Each table stands between two markers of the page; a study that is not given kee
 
 import argparse
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy.special import chdtri
 
-from benchmarks.driver import ROOT
+from benchmarks import pages
 from sentilab.probe import behaviour, calibration, contrast, padding
 from sentilab.report.differences import Compared, judged
 from sentilab.report.probed import over_seeds, probed
@@ -24,7 +23,7 @@ from sentilab.report.reading import Group, gather, picks
 from sentilab.report.sentences import between_points, figure, optimism, p_value, points
 from sentilab.studies import StudyResults, read_results
 
-PAGE = ROOT / "docs" / "answers.md"
+PAGE = pages.page("answers.md")
 WORDS = {"same": "no difference above 1 point", "unclear": "cannot tell"}
 ASKED = {"notebook": "As the notebook did", "holdout": "Held out"}
 
@@ -160,17 +159,6 @@ def failures(results: StudyResults) -> str:
     return table(("", *(one.title for one in found)), rows)
 
 
-def written_into(page: str, name: str, text: str) -> str:
-    """``page`` with what lies between the markers of ``name`` replaced by ``text``."""
-    pattern = rf"(<!-- {name}: start -->\n).*?(<!-- {name}: end -->)"
-    changed, found = re.subn(
-        pattern, lambda part: f"{part[1]}\n{text}\n\n{part[2]}", page, flags=re.DOTALL
-    )
-    if found != 1:
-        raise SystemExit(f"{PAGE}: it must have one <!-- {name}: start --> and its end.")
-    return changed
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -188,7 +176,7 @@ def main() -> None:
         else:
             found = {"character": character(results), "failures": failures(results)}
         for name, text in found.items():
-            page = written_into(page, name, text)
+            page = pages.replaced(page, name, text)
     PAGE.write_text(page, encoding="utf-8")
     print(PAGE)
 

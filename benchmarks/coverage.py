@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri
 
-from benchmarks.driver import ROOT
+from benchmarks import pages
 from sentilab.compare import (
     METRICS,
     SequentialRule,
@@ -43,7 +43,7 @@ from sentilab.compare import (
 from sentilab.compare.sequential import FIRST_LOOK
 from sentilab.training import Predictions
 
-PAGE = ROOT / "docs" / "statistics.md"
+PAGE = pages.page("statistics.md")
 SEEDS = (3, 5, 10, 30)
 SIMULATIONS = 4_000
 
@@ -426,12 +426,8 @@ def _written(tally: Tally, column: str) -> str:
 
 
 def written_into(page: str, new: dict[str, str], opening: str) -> str:
-    """``page`` with the ``new`` tables in their places between its two markers; others stay."""
-    start, end = "<!-- simulated: start -->", "<!-- simulated: end -->"
-    if page.count(start) != 1 or page.count(end) != 1:
-        raise SystemExit(f"{PAGE}: it must have one line {start} and one {end}.")
-    before, rest = page.split(start)
-    middle, after = rest.split(end)
+    """``page`` with the ``new`` tables in their places; those that it has besides stay."""
+    middle = pages.between(page, "simulated")
     parts = re.split(r"^\*\*(.+)\*\*$", middle, flags=re.MULTILINE)
     known = dict(zip(parts[1::2], (one.strip() for one in parts[2::2]), strict=True)) | new
     ordered = [
@@ -439,7 +435,7 @@ def written_into(page: str, new: dict[str, str], opening: str) -> str:
         for heading, _, _ in HEADINGS.values()
         if heading in known
     ]
-    return f"{before}{start}\n" + "\n\n".join([opening, *ordered]) + f"\n{end}{after}"
+    return pages.replaced(page, "simulated", "\n\n".join([opening, *ordered]))
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """The table and the plot of a measurement, from its JSON alone.
 
 .venv/bin/python -m benchmarks.render                       beside benchmarks/results/lstm.json
-.venv/bin/python -m benchmarks.render --picture docs/pictures/benchmarks.svg --markdown table.md
+.venv/bin/python -m benchmarks.render --into acceptance --picture docs/pictures/speed.svg
+.venv/bin/python -m benchmarks.render benchmarks/results/grid.json --into grid
 """
 
 import argparse
@@ -10,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pages
 from benchmarks.cases import QUANTITIES
 from benchmarks.contenders import BASELINE, TITLES
 from benchmarks.driver import ROOT
@@ -284,12 +286,26 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="?", default=results / "lstm.json")
     parser.add_argument("--markdown", type=Path, help="default: beside the results")
     parser.add_argument("--picture", type=Path, help="an .svg or a .png; default: beside them, SVG")
+    parser.add_argument(
+        "--into", help="write the table into docs/speed.md, in the place of this name"
+    )
     parser.add_argument("--dark", action="store_true", help="a picture for dark pages only")
     options = parser.parse_args()
     measured: Results = json.loads(options.results.read_text())
-    table = options.markdown or options.results.with_suffix(".md")
+    if options.into:
+        page = pages.page("speed.md")
+        text = pages.replaced(
+            page.read_text(encoding="utf-8"), options.into, markdown(measured).strip()
+        )
+        page.write_text(text, encoding="utf-8")
+        print(page)
+    else:
+        table = options.markdown or options.results.with_suffix(".md")
+        table.write_text(markdown(measured), encoding="utf-8")
+        print(table)
+    if options.into and not options.picture:
+        return
     picture = options.picture or options.results.with_suffix(".svg")
-    table.write_text(markdown(measured), encoding="utf-8")
     drawn = svg(plot(measured))
     if options.dark:
         drawn = darkened(drawn)
@@ -299,7 +315,7 @@ def main() -> None:
         picture.write_bytes(vl_convert.svg_to_png(drawn, scale=2))
     else:
         picture.write_text(drawn, encoding="utf-8")
-    print(f"{table}\n{picture}")
+    print(picture)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import coverage  # noqa: E402
+from benchmarks import coverage, pages  # noqa: E402
 from benchmarks.coverage import World  # noqa: E402
 from sentilab.compare import METRICS, difference_of  # noqa: E402
 
@@ -44,14 +44,14 @@ def test_every_table_has_a_line_for_each_of_its_cells() -> None:
 
 
 def test_new_tables_take_the_place_of_the_old_between_the_markers() -> None:
-    start, end = "<!-- simulated: start -->", "<!-- simulated: end -->"
     (wins, _, _), (alarms, _, _) = coverage.HEADINGS["wins"], coverage.HEADINGS["alarms"]
-    page = f"before\n{start}\nold words\n\n**{wins}**\n\n| kept |\n{end}\nafter\n"
+    page = pages.replaced(
+        "<!-- simulated: start -->\n<!-- simulated: end -->",
+        "simulated",
+        f"old\n\n**{wins}**\n\n| kept |",
+    )
     once = coverage.written_into(page, {alarms: "| first |"}, "By a command.")
     again = coverage.written_into(once, {alarms: "| second |"}, "By a command.")
-    assert again == (
-        f"before\n{start}\nBy a command.\n\n**{alarms}**\n\n| second |\n\n**{wins}**\n\n| kept |"
-        f"\n{end}\nafter\n"
+    assert pages.between(again, "simulated") == (
+        f"By a command.\n\n**{alarms}**\n\n| second |\n\n**{wins}**\n\n| kept |"
     )
-    with pytest.raises(SystemExit, match="one line"):
-        coverage.written_into("no markers", {}, "")

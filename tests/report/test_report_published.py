@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import answers  # noqa: E402
+from benchmarks import answers, pages  # noqa: E402
 from sentilab.studies import StudyResults  # noqa: E402
 
 
@@ -44,17 +44,8 @@ def test_every_trained_setting_has_its_deviation_with_an_interval(study: StudyRe
     assert float(high) / float(low) == pytest.approx(12.07, rel=0.05)
 
 
-def test_a_table_takes_the_place_of_the_old_one() -> None:
-    page = "a\n<!-- x: start -->\nold\n<!-- x: end -->\nb"
-    once = answers.written_into(page, "x", "new\nlines")
-    assert once == "a\n<!-- x: start -->\n\nnew\nlines\n\n<!-- x: end -->\nb"
-    assert answers.written_into(once, "x", "new\nlines") == once
-    with pytest.raises(SystemExit, match="must have one"):
-        answers.written_into(page, "y", "new")
-
-
 def test_the_page_has_a_place_for_every_table() -> None:
     page = answers.PAGE.read_text(encoding="utf-8")
     for name in ("verdicts", "deviations", "flattery", "character", "failures"):
-        page = answers.written_into(page, name, "here")
+        page = pages.replaced(page, name, "here")
     assert page.count("\nhere\n") == 5
