@@ -50,8 +50,8 @@ class Group:
 
     @property
     def seconds(self) -> float:
-        """Mean training time of a run."""
-        return float(np.mean([sum(one.seconds) for one in self.finished]))
+        """Median training time of a run: a pause in one of them is not the setting's."""
+        return float(np.median([sum(one.seconds) for one in self.finished]))
 
     @property
     def deviation(self) -> float | None:

@@ -18,7 +18,7 @@ def compact_table(results: StudyResults, width: int = WIDE) -> Table:
     Parameters and time are left out where ``width``, in columns, is too small for them.
     """
     compared = any(run.recorded and run.recorded.accuracy for run in results.runs)
-    over = "test texts" if len(results.seeds) == 1 else "seeds"
+    over = "test texts" + (" and seeds" if len(results.seeds) > 1 else "")
     table = Table(
         box=box.SIMPLE_HEAD,
         title=results.title,
