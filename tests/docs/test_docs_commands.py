@@ -112,8 +112,13 @@ def test_every_command_of_the_page_works(page: Path, desk: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_long_command_of_the_page_has_arguments_that_are_understood(page: Path) -> None:
+def test_every_long_command_of_the_page_has_arguments_that_are_understood(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for command in commands(page, "console"):
+        for folder in re.findall(r"\bruns/\S+", command):  # as the command before has left it
+            Path(folder).mkdir(parents=True, exist_ok=True)
         context, (name, *arguments) = click.Context(cli), shlex.split(command)[1:]
         found = cli.get_command(context, name)
         assert found is not None, command
