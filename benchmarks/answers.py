@@ -17,6 +17,7 @@ from scipy.special import chdtri
 
 from benchmarks import pages
 from sentilab.probe import behaviour, calibration, contrast, padding
+from sentilab.report.answers import word
 from sentilab.report.differences import Compared, judged
 from sentilab.report.probed import over_seeds, probed
 from sentilab.report.reading import Group, gather, picks
@@ -24,14 +25,12 @@ from sentilab.report.sentences import between_points, figure, optimism, p_value,
 from sentilab.studies import StudyResults, read_results
 
 PAGE = pages.page("answers.md")
-WORDS = {"same": "no difference above 1 point", "unclear": "cannot tell"}
 ASKED = {"notebook": "As the notebook did", "holdout": "Held out"}
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
-    """Markdown; figures to the right of the first ``text_columns``."""
-    align = ["---"] * text_columns + ["---:"] * (len(columns) - text_columns)
-    lines = [columns, align, *rows]
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown; figures to the right of the first column."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -49,15 +48,13 @@ def verdicts(results: StudyResults, protocol: str) -> str:
 
 
 def _verdict(one: Compared) -> tuple[str, ...]:
-    kind: str = one.verdict.kind
-    more = one.verdict.more_seeds
-    word = WORDS.get(kind, kind) + (f" ({more} more seeds)" if kind == "unclear" and more else "")
+    unclear, more = one.verdict.kind == "unclear", one.verdict.more_seeds
     return (
         f"{one.other.title}, against {one.baseline.title[0].lower()}{one.baseline.title[1:]}",
         points(one.found.difference),
         between_points(one.found.interval),
         p_value(one.adjusted_p).removeprefix("p = ").removeprefix("p "),
-        word,
+        word(one) + (f" ({more} more seeds)" if unclear and more else ""),
         _recorded(one),
     )
 

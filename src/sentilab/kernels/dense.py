@@ -4,7 +4,8 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+
+from sentilab.kernels.native import matrix_from
 
 Array = Any
 
@@ -15,7 +16,7 @@ def product(x: Array, kernel: Array) -> Array:
 
     Made for many inputs and few units, where XLA's own products read more than they multiply.
     """
-    return _call("SentilabDense", (x.shape[0], kernel.shape[1]), x, kernel)
+    return matrix_from("SentilabDense", (x.shape[0], kernel.shape[1]), x, kernel)
 
 
 def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -24,13 +25,8 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, kernel = residuals
-    by_input = _call("SentilabDenseByInput", x.shape, gradient, kernel)
-    return by_input, _call("SentilabDenseByWeights", kernel.shape, x, gradient)
+    by_input = matrix_from("SentilabDenseByInput", x.shape, gradient, kernel)
+    return by_input, matrix_from("SentilabDenseByWeights", kernel.shape, x, gradient)
 
 
 product.defvjp(_forward, _backward)
-
-
-def _call(target: str, shape: tuple[int, ...], left: Array, right: Array) -> Array:
-    result = jax.ShapeDtypeStruct(shape, jnp.float32)
-    return jax.ffi.ffi_call(target, result, vmap_method="sequential")(left, right)

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sentilab.kernels.native import matrix_from
+
 Array = Any
 
 
@@ -16,7 +18,9 @@ def look_up(table: Array, ids: Array) -> Array:
 
     Both ways work on all threads; XLA's gather and scatter use one.
     """
-    found = _call("SentilabEmbedding", (ids.size, table.shape[1]), table, _counted(ids, table))
+    found = matrix_from(
+        "SentilabEmbedding", (ids.size, table.shape[1]), table, _counted(ids, table)
+    )
     return found.reshape(*ids.shape, table.shape[1])
 
 
@@ -27,7 +31,7 @@ def _forward(table: Array, ids: Array) -> tuple[Array, tuple[Array, Array]]:
 def _backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Any]:
     table, ids = residuals
     rows = gradient.reshape(-1, table.shape[1])
-    by_table = _call("SentilabEmbeddingGradient", table.shape, _counted(ids, table), rows)
+    by_table = matrix_from("SentilabEmbeddingGradient", table.shape, _counted(ids, table), rows)
     return by_table, np.zeros(ids.shape, jax.dtypes.float0)  # integers have no gradient
 
 
@@ -37,8 +41,3 @@ look_up.defvjp(_forward, _backward)
 def _counted(ids: Array, table: Array) -> Array:
     """As jnp.take counts: negative ids from the end."""
     return jnp.where(ids < 0, ids + table.shape[0], ids).reshape(-1)
-
-
-def _call(target: str, shape: tuple[int, ...], first: Array, second: Array) -> Array:
-    result = jax.ShapeDtypeStruct(shape, jnp.float32)
-    return jax.ffi.ffi_call(target, result, vmap_method="sequential")(first, second)

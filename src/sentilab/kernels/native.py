@@ -6,7 +6,7 @@ import os
 import sys
 from functools import cache
 from importlib import resources
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sentilab.errors import SettingsError
 
@@ -148,3 +148,11 @@ def _no_such_set(name: str, said: str) -> str:
         + ", ".join(f'"{one}"' for one in get_args(InstructionSet))
         + "."
     )
+
+
+def matrix_from(target: str, shape: tuple[int, ...], first: Any, second: Any) -> Any:
+    """The float32 matrix of this shape that the kernel ``target`` makes of two arrays."""
+    import jax
+
+    result = jax.ShapeDtypeStruct(shape, "float32")
+    return jax.ffi.ffi_call(target, result, vmap_method="sequential")(first, second)

@@ -242,7 +242,7 @@ def comparison_table(
             continue
         difference = f"{points(one.found.difference)} ({between_points(one.found.interval)})"
         wins = "" if one.found.wins is None else f"{one.found.wins:.0%}"
-        rows.append((*row, difference, p_value(one.adjusted_p), wins, _word(one), _recorded(group)))
+        rows.append((*row, difference, p_value(one.adjusted_p), wins, word(one), _recorded(group)))
     columns = (
         *("run", "accuracy", "sd over seeds", "difference", "p", "wins"),
         *("verdict", "notebook"),
@@ -255,7 +255,8 @@ def _spread(group: Group) -> str:
     return "" if group.deviation is None else f"{100 * group.deviation:.2f} points"
 
 
-def _word(compared: Compared) -> str:
+def word(compared: Compared) -> str:
+    """The verdict as it stands in a table."""
     kind: str = compared.verdict.kind
     words = {"same": f"no difference above {margin()}", "unclear": "cannot tell"}
     return words.get(kind, kind)
