@@ -1,4 +1,4 @@
-"""Train, compare and explain small text classifiers.
+"""Train, compare, explain and ship small text classifiers.
 
     import sentilab
 

@@ -69,7 +69,7 @@ def test_the_doctor_says_what_runs_and_with_how_many_threads() -> None:
 
 
 def test_the_doctor_says_why_there_is_no_kernel() -> None:
-    hidden = "import sentilab.kernels.native as n; n.library = lambda: None\n"
+    hidden = "import sentilab.kernels.native as n; n.opened = lambda: None\n"
     told = subprocess.run(
         [sys.executable, "-c", hidden + "from sentilab.cli.doctor import command; command([])"],
         capture_output=True,

@@ -239,7 +239,7 @@ for run in (compiled, layer):
 def test_no_bf16_without_the_kernel_in_a_process_of_keras_alone() -> None:
     code = """
 from sentilab.kernels import native
-native.library = lambda: None
+native.opened = lambda: None
 from sentilab import layers
 try:
     layers.LSTM(4, precision="bf16")

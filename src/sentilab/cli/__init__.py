@@ -1,6 +1,7 @@
 """The command line: one short file a command, imported only when that command is called."""
 
 import importlib
+import re
 import sys
 
 import click
@@ -20,6 +21,9 @@ COMMANDS = {
     "probe": "Find out what trained models have learned beside one accuracy.",
     "explain": "Show what each word of a text does to a model's answer.",
     "report": "Write a study's report again from its run folders.",
+    "export": "Make a bundle, an ONNX file, a web page or a hub folder of a trained model.",
+    "predict": "Label texts, or whole files, with a bundle.",
+    "serve": "Answer over HTTP with one or several bundles, and show a page.",
 }
 
 
@@ -44,7 +48,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sentilab")
 def cli() -> None:
-    """Train, compare and explain small text classifiers.
+    """Train, compare, explain and ship small text classifiers.
 
     Start with `sentilab study homework`, or with `sentilab train --data reviews.csv`.
     """
@@ -62,6 +66,30 @@ def main() -> None:
     except SentilabError as error:
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        extra = _extra_with(error.name or "")
+        if not extra:
+            raise
+        click.echo(
+            f"{click.style('Error:', fg='red', bold=True)} {error.name} is not installed, which this "
+            f'command needs.\n  Install it with: pip install "sentilab[{extra}]"',
+            err=True,
+        )
+        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+
+
+def _extra_with(module: str) -> str:
+    """The extra of Sentilab's that brings a missing module; "" for none."""
+    from importlib import metadata
+
+    top = module.partition(".")[0].replace("_", "-")
+    packages = {"sklearn": "scikit-learn", "vl-convert": "vl-convert-python"}
+    wanted = packages.get(top, top)
+    for requirement in metadata.requires("sentilab") or ():
+        name, _, marker = requirement.partition(";")
+        if re.split(r"[^A-Za-z0-9-]", name.strip())[0].lower() == wanted and "extra ==" in marker:
+            return marker.rpartition("extra ==")[2].strip(" \"'")
+    return ""

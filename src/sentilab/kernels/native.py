@@ -31,8 +31,8 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 @cache
-def library() -> ctypes.CDLL | None:
-    """The compiled kernels, their XLA targets registered; None where they were not built.
+def opened() -> ctypes.CDLL | None:
+    """The compiled kernels, without JAX; None where they were not built.
 
     The environment variable SENTILAB_ISA chooses an instruction set (see ``choose``) and
     SENTILAB_THREADS the number of threads (see ``set_threads``) at the start.
@@ -45,10 +45,6 @@ def library() -> ctypes.CDLL | None:
     loaded.sentilab_choose_instruction_set.argtypes = [ctypes.c_char_p]
     loaded.sentilab_set_threads.argtypes = [ctypes.c_int]
     loaded.sentilab_set_kept_memory.argtypes = [ctypes.c_size_t]
-    import jax
-
-    for target in _TARGETS:
-        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(loaded, target)), "cpu")
     wanted = os.environ.get("SENTILAB_ISA", "")
     if not loaded.sentilab_choose_instruction_set(wanted.encode()):
         raise SettingsError(_no_such_set(wanted, "SENTILAB_ISA is"))
@@ -61,9 +57,21 @@ def library() -> ctypes.CDLL | None:
     return loaded
 
 
+@cache
+def library() -> ctypes.CDLL | None:
+    """The same with its XLA targets registered; None where the kernels were not built."""
+    loaded = opened()
+    if loaded is not None:
+        import jax
+
+        for target in _TARGETS:
+            jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(loaded, target)), "cpu")
+    return loaded
+
+
 def missing() -> str:
     """Why there are no compiled kernels, as said when Sentilab was installed; "" if there are."""
-    if library() is not None:
+    if opened() is not None:
         return ""
     reason = resources.files("sentilab.kernels").joinpath("without-kernel.txt")
     if reason.is_file():
@@ -136,7 +144,7 @@ def keep_freed_memory() -> bool:
 
 
 def _loaded() -> ctypes.CDLL:
-    loaded = library()
+    loaded = opened()
     if loaded is None:
         raise RuntimeError(f"There is no compiled LSTM here: {missing()}.")
     return loaded

@@ -18,7 +18,7 @@ from sentilab.errors import SentilabError, SettingsError
 from sentilab.models import import_keras
 from sentilab.probe.halves import halves
 from sentilab.probe.subject import BATCH, Classifier
-from sentilab.probe.surface import Span, spans_of
+from sentilab.text.surface import Span, spans_of
 from sentilab.text import Encoding
 
 Encoded = NDArray[np.int32]

@@ -1,13 +1,15 @@
 """How a dataset looks to a model: sizes, lengths, padding, and one text on its way to integers."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentilab.data import Dataset
 from sentilab.text.words import Encoding, Tokens, Vocabulary
+
+if TYPE_CHECKING:
+    from sentilab.data import Dataset
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 BINS = 40
@@ -53,7 +55,7 @@ class Portrait:
 
 
 def portrait(
-    dataset: Dataset,
+    dataset: "Dataset",
     tokens: Tokens,
     vocabulary: Vocabulary,
     train: NDArray[np.int64],

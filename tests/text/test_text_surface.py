@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentilab.probe.surface import spans_of
+from sentilab.text.surface import spans_of
 from sentilab.text.words import FILTERS, words_of
 
 # Letters whose lower case is longer, depends on what follows, or comes from elsewhere; separators.

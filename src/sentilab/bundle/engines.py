@@ -1,0 +1,318 @@
+"""How a bundle's model is computed: by the compiled kernel, or by ONNX Runtime."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentilab.bundle.format import INT8, ONNX, WEIGHTS, Bundle, Layer
+from sentilab.text.words import Encoding
+
+EngineChoice = Literal["auto", "native", "onnx", "int8"]
+CHOICES: tuple[EngineChoice, ...] = get_args(EngineChoice)
+
+Ids = NDArray[np.int32]
+Floats = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """``title`` says which code computes. ``scores`` gives probabilities (texts, labels), not
+    calibrated, for ids (texts, tokens); any thread may call it, and others run meanwhile.
+    """
+
+    title: str
+
+    def scores(self, ids: Ids) -> Floats: ...
+
+
+def engine_of(bundle: Bundle, choice: EngineChoice = "auto", threads: int = 0) -> Engine:
+    """The engine asked for; "auto" is the kernel where it was built and knows the model's layers.
+
+    "auto" leaves models without an LSTM to ONNX Runtime, which is faster there (benchmarks/predict.py).
+    ``threads``: 0 for as many as this process may use cores.
+
+    Raises BundleError if the engine asked for cannot be had, or the weights do not fit the layers.
+    """
+    threads = threads or _cores()
+    if choice == "int8":
+        if INT8 not in bundle.manifest.files:
+            raise bundle.fault(INT8, "this bundle was made without a graph of 8 bits")
+        return OnnxEngine(bundle, INT8, threads, "ONNX Runtime, 8-bit weights")
+    if choice == "onnx":
+        return OnnxEngine(bundle, ONNX, threads, "ONNX Runtime")
+    obstacle = _obstacle(bundle)
+    if not obstacle and choice == "auto" and _is_slower(bundle):
+        return OnnxEngine(bundle, ONNX, threads, "ONNX Runtime, the faster one without an LSTM")
+    if not obstacle:
+        return NativeEngine(bundle, threads)
+    if choice == "native":
+        raise bundle.fault(WEIGHTS, f"the compiled kernel cannot compute this model: {obstacle}")
+    return OnnxEngine(bundle, ONNX, threads, f"ONNX Runtime, since {obstacle}")
+
+
+def _obstacle(bundle: Bundle) -> str:
+    from sentilab.kernels import native
+
+    layers = bundle.manifest.layers
+    if layers is None:
+        return "the model has layers that the compiled kernel does not know"
+    return native.missing()
+
+
+def _is_slower(bundle: Bundle) -> bool:
+    """Whether ONNX Runtime computes the model faster: it does where there is no LSTM in it."""
+    return all(one.kind != "lstm" for one in bundle.manifest.layers or ())
+
+
+class NativeEngine:
+    """Sentilab's compiled LSTM, and NumPy for what surrounds it."""
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        """Raises BundleError if the layers do not follow one another, or their weights do not fit."""
+        from sentilab.kernels import native
+
+        layers = bundle.manifest.layers or ()
+        tensors = _tensors(bundle)
+        try:
+            self._model = _Layers(layers, tensors, bundle.manifest.encoding)
+        except ValueError as error:
+            raise bundle.fault(WEIGHTS, str(error)) from error
+        labels = len(bundle.manifest.labels)
+        if self._model.outputs != (1 if labels == 2 else labels) and self._model.outputs != labels:
+            raise bundle.fault(
+                WEIGHTS, f"the model has {self._model.outputs} outputs for {labels} labels"
+            )
+        self._threads = threads
+        self.title = f"Sentilab's kernel, {native.title()}, {_counted(threads)}"
+
+    def scores(self, ids: Ids) -> Floats:
+        answers = self._model(np.ascontiguousarray(ids, np.int32), self._threads)
+        if answers.shape[1] == 1:
+            answers = np.concatenate([1 - answers, answers], axis=1)
+        return answers
+
+
+class OnnxEngine:
+    """ONNX Runtime on a graph of the bundle's."""
+
+    def __init__(self, bundle: Bundle, name: str, threads: int, title: str) -> None:
+        """Raises BundleError if the graph is not one that a bundle may hold, or cannot be loaded."""
+        content = bundle.read(name)
+        check_graph(bundle, name, content)
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise bundle.fault(
+                name, 'it needs ONNX Runtime; install it with: pip install "onnxruntime>=1.20"'
+            ) from error
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 4  # what is wrong is said by the error itself
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, settings, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise bundle.fault(
+                name, f"ONNX Runtime cannot load it ({_first_line(error)})"
+            ) from error
+        self._bundle, self._name = bundle, name
+        self.title = f"{title}, {_counted(threads)}"
+
+    def scores(self, ids: Ids) -> Floats:
+        try:
+            (answers,) = self._session.run(["probabilities"], {"ids": ids})
+        except Exception as error:
+            raise self._bundle.fault(
+                self._name, f"ONNX Runtime cannot compute it ({_first_line(error)})"
+            ) from error
+        return np.asarray(answers, np.float32)
+
+
+def check_graph(bundle: Bundle, name: str, content: bytes) -> None:
+    """Raises BundleError for a graph that has more in it than a bundle's may."""
+    from sentilab.bundle.onnx_check import check_onnx
+
+    try:
+        check_onnx(
+            content, labels=len(bundle.manifest.labels), words=bundle.manifest.encoding.words
+        )
+    except ValueError as error:
+        raise bundle.fault(name, str(error)) from error
+
+
+# What a layer computes: its inputs, the mask of the tokens or None, threads.
+_Step = Callable[[Any, "NDArray[np.bool_] | None", int], Floats]
+
+
+class _Layers:
+    """The layers as functions, checked against each other once."""
+
+    def __init__(
+        self, layers: tuple[Layer, ...], tensors: Mapping[str, Floats], encoding: Encoding
+    ) -> None:
+        if len(layers) < 2 or layers[0].kind != "embedding":
+            raise ValueError("the first of its layers must be an embedding")
+        (self._table,) = _of(layers[0], tensors, 1)
+        if self._table.ndim != 2 or self._table.shape[0] < encoding.words:
+            raise ValueError(
+                f"its word vectors have shape {self._table.shape}, and {encoding.words} are needed"
+            )
+        self._masked = layers[0].settings.get("masked", False) is True
+        self._steps: list[_Step] = []
+        shape: tuple[int, ...] = (encoding.length, self._table.shape[1])
+        for layer in layers[1:]:
+            if layer.kind == "lstm" and len(shape) == 2:
+                lstm = _Lstm(layer, tensors, shape[1])
+                shape = (shape[0], lstm.width) if lstm.sequences else (lstm.width,)
+                self._steps.append(lstm)
+            elif layer.kind == "flatten" and len(shape) == 2 and not self._masked:
+                shape = (shape[0] * shape[1],)
+                self._steps.append(_flattened)
+            elif layer.kind == "dense" and len(shape) == 1:
+                dense = _Dense(layer, tensors, shape[0])
+                shape = (dense.width,)
+                self._steps.append(dense)
+            else:
+                raise ValueError(f"a layer {layer.kind!r} cannot follow where it stands")
+        if len(shape) != 1:
+            raise ValueError("the last of its layers must give one vector a text")
+        self.outputs: int = shape[0]
+
+    def __call__(self, ids: Ids, threads: int) -> Floats:
+        from sentilab.kernels import inference
+
+        mask = ids != Encoding.PAD if self._masked else None
+        x: Floats | inference.Tokens = inference.Tokens(ids, self._table)
+        for step in self._steps:
+            x = step(x, mask, threads)
+        assert isinstance(x, np.ndarray)
+        return x
+
+
+class _Lstm:
+    def __init__(self, layer: Layer, tensors: Mapping[str, Floats], inputs: int) -> None:
+        from sentilab.kernels import inference
+
+        way = layer.settings.get("directions")
+        if way not in ("forward", "backward", "both"):
+            raise ValueError(f"an LSTM's directions are {way!r}")
+        directions = 2 if way == "both" else 1
+        if len(layer.weights) not in (2 * directions, 3 * directions):
+            raise ValueError(f"an LSTM has {len(layer.weights)} tensors")
+        parts = _of(layer, tensors, len(layer.weights))
+        each = len(parts) // directions
+        self._directions = tuple(
+            inference.Weights(*parts[one * each : (one + 1) * each]) for one in range(directions)
+        )
+        if parts[1].ndim != 2 or not parts[1].shape[0]:
+            raise ValueError(f"an LSTM's recurrent kernel has shape {parts[1].shape}")
+        units = parts[1].shape[0]
+        wanted = [(inputs, 4 * units), (units, 4 * units), (4 * units,)][:each] * directions
+        if [one.shape for one in parts] != wanted:
+            raise ValueError(
+                f"an LSTM's tensors have shapes {[one.shape for one in parts]}, not {wanted}"
+            )
+        self._reverse = way == "backward"
+        self.sequences = layer.settings.get("sequences", False) is True
+        self.width = units * directions
+
+    def __call__(self, x: Any, mask: NDArray[np.bool_] | None, threads: int) -> Floats:
+        from sentilab.kernels import inference
+
+        return inference.forward(
+            x,
+            self._directions,
+            mask=mask,
+            reverse=self._reverse,
+            sequences=self.sequences,
+            threads=threads,
+        )
+
+
+def _flattened(x: Any, *_: Any) -> Floats:
+    if not isinstance(x, np.ndarray):
+        x = x.table[x.ids]
+    return np.asarray(x.reshape(len(x), -1), np.float32)
+
+
+class _Dense:
+    def __init__(self, layer: Layer, tensors: Mapping[str, Floats], inputs: int) -> None:
+        kernel, *bias = _of(layer, tensors, len(layer.weights))
+        if len(bias) > 1 or kernel.ndim != 2 or kernel.shape[0] != inputs:
+            raise ValueError(f"a dense kernel has shape {kernel.shape} for {inputs} inputs")
+        if bias and bias[0].shape != kernel.shape[1:]:
+            raise ValueError(f"a dense bias has shape {bias[0].shape}")
+        activation = str(layer.settings.get("activation"))
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"a dense layer's activation is {activation!r}")
+        self._kernel, self._bias = kernel, bias[0] if bias else None
+        self._activate = ACTIVATIONS[activation]
+        self.width = kernel.shape[1]
+
+    def __call__(self, x: Any, mask: NDArray[np.bool_] | None, threads: int) -> Floats:
+        y = x @ self._kernel
+        if self._bias is not None:
+            y += self._bias
+        return np.asarray(self._activate(y), np.float32)
+
+
+def _sigmoid(x: Floats) -> Floats:
+    # 0.5 tanh(x / 2) + 0.5: no overflow at either end.
+    return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5, np.float32)
+
+
+def _softmax(x: Floats) -> Floats:
+    grown = np.exp(x - x.max(axis=1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=1, keepdims=True), np.float32)
+
+
+ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "softmax": _softmax,
+}
+
+
+def _of(layer: Layer, tensors: Mapping[str, Floats], number: int) -> list[Floats]:
+    if len(layer.weights) != number or not number:
+        raise ValueError(f"a layer {layer.kind!r} has {len(layer.weights)} tensors")
+    missing = [one for one in layer.weights if one not in tensors]
+    if missing:
+        raise ValueError(f'there is no tensor "{missing[0]}"')
+    return [tensors[one] for one in layer.weights]
+
+
+def _tensors(bundle: Bundle) -> dict[str, Floats]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = bundle.read(WEIGHTS)
+    try:
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise bundle.fault(WEIGHTS, f"it is not a file of safetensors ({error})") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32:
+            raise bundle.fault(WEIGHTS, f'"{name}" is of {tensor.dtype}, not float32')
+        if not np.isfinite(tensor).all():
+            raise bundle.fault(WEIGHTS, f'"{name}" has values that are not finite')
+    return {name: np.ascontiguousarray(one) for name, one in tensors.items()}
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _counted(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:300]

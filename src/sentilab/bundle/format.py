@@ -1,0 +1,396 @@
+"""What a bundle is on disk: a folder, or the same in one .zip; read with every check, written whole.
+
+bundle.json          the manifest: what the model is, and each other file's size and checksum
+model.onnx           token ids in, probabilities out, before calibration
+model.int8.onnx      optional: the same with weights of 8 bits
+weights.safetensors  the model's weights by name
+vocabulary.json      words and encoding settings
+golden.json          texts and the calibrated probabilities that they must get
+provenance.json      the training run: settings, data, environment, result
+README.md            the model card
+model.keras          optional: for Keras; prediction never opens it
+"""
+
+import hashlib
+import io
+import json
+import math
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sentilab import atomic
+from sentilab.errors import SentilabError
+from sentilab.text.words import Encoding
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+ONNX, INT8, WEIGHTS = "model.onnx", "model.int8.onnx", "weights.safetensors"
+VOCABULARY, GOLDEN, PROVENANCE = "vocabulary.json", "golden.json", "provenance.json"
+CARD, KERAS = "README.md", "model.keras"
+
+REQUIRED = (ONNX, WEIGHTS, VOCABULARY, GOLDEN, PROVENANCE, CARD)
+OPTIONAL = (INT8, KERAS)
+
+MOST_MANIFEST = 1 << 20  # bytes
+MOST_FILE = 1 << 30
+MOST_LABELS, MOST_WORDS, MOST_LENGTH = 1_000, 5_000_000, 100_000
+
+# Zip's earliest date: equal bundles are equal files.
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+class BundleError(SentilabError):
+    """The bundle is damaged, not one at all, or of a newer format."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of the model as the compiled kernel computes it.
+
+    ``kind`` is "embedding", "lstm", "flatten" or "dense"; ``weights`` names its tensors in
+    weights.safetensors, in Keras's order (both directions of an LSTM one after the other);
+    ``settings`` are masked (embedding), directions ("forward", "backward" or "both") and sequences
+    (lstm), activation (dense).
+    """
+
+    kind: str
+    weights: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What bundle.json says.
+
+    ``layers`` is None for a model that only its ONNX graph describes; ``temperature`` is None where
+    none could be fitted, and ``uncalibrated`` says why. ``threshold`` is the calibrated probability
+    of the second of two labels above which it is answered. ``digest`` is the SHA-256 of bundle.json,
+    which holds those of all other files.
+    """
+
+    name: str
+    created: str
+    sentilab: str
+    tokeniser: str
+    family: str
+    settings: Mapping[str, Any]
+    layers: tuple[Layer, ...] | None
+    labels: tuple[str, ...]
+    encoding: Encoding
+    temperature: float | None
+    uncalibrated: str
+    threshold: float
+    parity: Mapping[str, Any]
+    files: Mapping[str, "File"]
+    digest: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of bundle.json."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "created": self.created,
+            "sentilab": self.sentilab,
+            "tokeniser": self.tokeniser,
+            "model": {
+                "family": self.family,
+                "settings": dict(self.settings),
+                "layers": None if self.layers is None else [asdict(one) for one in self.layers],
+            },
+            "labels": list(self.labels),
+            "encoding": {"words": self.encoding.words, "length": self.encoding.length},
+            "temperature": self.temperature,
+            "uncalibrated": self.uncalibrated,
+            "threshold": self.threshold,
+            "parity": dict(self.parity),
+            "files": {name: one.to_json() for name, one in self.files.items()},
+        }
+
+
+@dataclass(frozen=True)
+class File:
+    """A file's size in bytes, "bytes" in the manifest, and its SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"bytes": self.size, "sha256": self.sha256}
+
+    @classmethod
+    def of(cls, content: bytes) -> "File":
+        return cls(len(content), hashlib.sha256(content).hexdigest())
+
+
+class Bundle:
+    """A bundle opened for reading: its manifest has been checked, a file is when it is read."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Raises BundleError if ``path`` is no bundle, or its files are not as its manifest says."""
+        self.path = Path(path)
+        self._zip = _opened_zip(self.path)
+        content = self._content(MANIFEST, MOST_MANIFEST)
+        self.manifest = _manifest(f"{self.path}: {MANIFEST}", content)
+        for name, file in self.manifest.files.items():
+            found = self._size(name)
+            if found != file.size:
+                raise self.fault(
+                    name,
+                    f"it has {found:,} bytes where the manifest says {file.size:,}; the bundle was "
+                    "changed or not copied whole",
+                )
+
+    def read(self, name: str) -> bytes:
+        """A file's content, whose checksum is right.
+
+        Raises BundleError if it is not, or the bundle has no such file.
+        """
+        if name not in self.manifest.files:
+            raise self.fault(name, "the bundle has no such file")
+        content = self._content(name, self.manifest.files[name].size)
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
+            raise self.fault(
+                name, "its checksum is not the manifest's; the bundle was changed or damaged"
+            )
+        return content
+
+    def json(self, name: str) -> Any:
+        """The same, parsed. Raises BundleError where it is no JSON."""
+        return _json(f"{self.path}: {name}", self.read(name))
+
+    def fault(self, name: str, what: str) -> BundleError:
+        """An error about one of the bundle's files."""
+        return BundleError(f"{self.path}: {name}: {what}.")
+
+    def _size(self, name: str) -> int:
+        if self._zip is not None:
+            return self._entry(name).file_size
+        return _size_of(self.path, name)
+
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        assert self._zip is not None
+        entries = [one for one in self._zip.infolist() if one.filename == name]
+        if len(entries) != 1:
+            problem = "it is missing" if not entries else "it is there twice"
+            raise self.fault(name, f"{problem}; this is not a whole bundle")
+        return entries[0]
+
+    def _content(self, name: str, most: int) -> bytes:
+        """At most ``most`` bytes; more is an error."""
+        try:
+            if self._zip is None:
+                _size_of(self.path, name)
+                with (self.path / name).open("rb") as file:
+                    content = file.read(most + 1)
+            else:
+                entry = self._entry(name)
+                if entry.flag_bits & 1:
+                    raise self.fault(name, "it is encrypted")
+                # A bundle's entries name no more than they hold: a bomb stops here.
+                with self._zip.open(entry) as packed:
+                    content = packed.read(most + 1)
+        except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+            raise self.fault(name, f"it cannot be read ({error})") from error
+        except Exception as error:  # zlib, lzma and bz2 have errors of their own
+            if isinstance(error, BundleError):
+                raise
+            raise self.fault(name, f"it cannot be unpacked ({error})") from error
+        if len(content) > most:
+            raise self.fault(name, f"it is larger than the {most:,} bytes that it may have")
+        return content
+
+
+def write(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Manifest:
+    """Writes a bundle in one step: a .zip if ``path`` ends so, else a folder. Gives its manifest.
+
+    ``manifest.files`` is filled in here from ``contents``, which hold all but bundle.json. A bundle
+    that stands there is replaced.
+
+    Raises BundleError if something that is no bundle stands there.
+    """
+    files = {name: File.of(content) for name, content in contents.items()}
+    described = replace(manifest, files=files).to_json()
+    top = (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
+    made = _manifest(MANIFEST, top)
+    if path.suffix == ".zip":
+        atomic.write_bytes(path, _zipped({MANIFEST: top, **contents}))
+        return made
+    if path.exists() and not (path / MANIFEST).is_file():
+        raise BundleError(f"{path}: this is there already, and no bundle.\n  Choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    try:
+        temporary.mkdir()
+        for name, content in {**contents, MANIFEST: top}.items():
+            atomic.write_bytes(temporary / name, content)
+        if path.exists():
+            # Two renames: for a moment there is none, but never half of one.
+            former = path.with_name(f".{os.getpid()}.former.partial.{path.name}")
+            path.rename(former)
+            temporary.rename(path)
+            shutil.rmtree(former)
+        else:
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return made
+
+
+def _zipped(contents: Mapping[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(name, _NO_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            file.writestr(entry, content)
+    return packed.getvalue()
+
+
+def _opened_zip(path: Path) -> zipfile.ZipFile | None:
+    """None for a folder."""
+    if path.is_dir():
+        return None
+    if not path.is_file():
+        raise BundleError(
+            f"{path}: there is no bundle here.\n"
+            "  Make one from a finished run with: sentilab export RUN --to bundle --out NAME"
+        )
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise BundleError(
+            f"{path}: this is neither a folder nor a readable .zip ({error})."
+        ) from error
+
+
+def _size_of(folder: Path, name: str) -> int:
+    """Of a regular file, or a link to one, as download caches make them; a pipe would hang."""
+    try:
+        found = (folder / name).stat()
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: {name}: it is missing; this is not a whole bundle ({error.strerror})."
+        ) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BundleError(f"{folder}: {name}: it is not a plain file.")
+    return found.st_size
+
+
+def _json(where: str, content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{where}: it is not valid JSON ({error}).") from error
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON's")
+
+
+def _manifest(where: str, content: bytes) -> Manifest:
+    """Raises BundleError, naming the key, for anything but what ``Manifest.to_json`` gives."""
+    plain = _json(where, content)
+    checked = _Checked(where, plain)
+    version = checked.get("format", int)
+    if version != FORMAT:
+        raise BundleError(
+            f"{where}: it has format {version}, and this Sentilab reads format {FORMAT}.\n"
+            "  Update Sentilab, or export the bundle again with the one that is installed."
+        )
+    model, encoding = (_Checked(where, checked.get(one, dict)) for one in ("model", "encoding"))
+    layers = model.plain.get("layers")
+    temperature = checked.plain.get("temperature")
+    made = Manifest(
+        name=checked.get("name", str),
+        created=checked.get("created", str),
+        sentilab=checked.get("sentilab", str),
+        tokeniser=checked.get("tokeniser", str),
+        family=model.get("family", str),
+        settings=model.get("settings", dict),
+        layers=None if layers is None else _layers(where, model.get("layers", list)),
+        labels=tuple(checked.get("labels", list)),
+        encoding=Encoding(
+            encoding.within("words", 1, MOST_WORDS), encoding.within("length", 1, MOST_LENGTH)
+        ),
+        temperature=None
+        if temperature is None
+        else float(checked.get("temperature", (int, float))),
+        uncalibrated=checked.get("uncalibrated", str),
+        threshold=float(checked.get("threshold", (int, float))),
+        parity=checked.get("parity", dict),
+        files=_files(where, checked.get("files", dict)),
+        digest=hashlib.sha256(content).hexdigest(),
+    )
+    _check_values(checked, made)
+    return made
+
+
+def _check_values(checked: "_Checked", made: Manifest) -> None:
+    if not made.name or not all(one.isalnum() or one in "-_." for one in made.name):
+        raise checked.fault("name", 'it may hold letters, digits, "-", "_" and "." alone')
+    labels = made.labels
+    if not 2 <= len(labels) <= MOST_LABELS or not all(isinstance(one, str) for one in labels):
+        raise checked.fault("labels", f"it must list 2 to {MOST_LABELS} texts")
+    if len(set(labels)) < len(labels):
+        raise checked.fault("labels", "a label stands there twice")
+    if made.temperature is not None and not 0 < made.temperature < math.inf:
+        raise checked.fault("temperature", "it must be above 0")
+    if not 0 <= made.threshold <= 1:
+        raise checked.fault("threshold", "it must lie between 0 and 1")
+
+
+def _layers(where: str, plain: list[Any]) -> tuple[Layer, ...]:
+    made = []
+    for one in plain:
+        layer = _Checked(where, one)
+        weights = layer.get("weights", list)
+        if not all(isinstance(name, str) for name in weights):
+            raise layer.fault("weights", "it must list names")
+        made.append(Layer(layer.get("kind", str), tuple(weights), layer.get("settings", dict)))
+    return tuple(made)
+
+
+def _files(where: str, plain: dict[str, Any]) -> dict[str, File]:
+    missing = [one for one in REQUIRED if one not in plain]
+    if missing:
+        raise BundleError(f'{where}: "files" lacks {", ".join(missing)}.')
+    files = {}
+    for name, said in plain.items():
+        if name not in (*REQUIRED, *OPTIONAL):
+            raise BundleError(f'{where}: "files" names {name!r}, which no bundle has.')
+        one = _Checked(where, said)
+        files[name] = File(one.within("bytes", 0, MOST_FILE), one.get("sha256", str))
+    return files
+
+
+class _Checked:
+    """A JSON object whose keys are asked for with their types."""
+
+    def __init__(self, where: str, plain: Any) -> None:
+        if not isinstance(plain, dict):
+            raise BundleError(f"{where}: there is {type(plain).__name__} where an object belongs.")
+        self.where, self.plain = where, plain
+
+    def get(self, key: str, kind: type | tuple[type, ...]) -> Any:
+        value = self.plain.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            names = kind if isinstance(kind, tuple) else (kind,)
+            wanted = " or ".join(one.__name__ for one in names)
+            raise self.fault(key, f"it must be there, of type {wanted}")
+        return value
+
+    def within(self, key: str, least: int, most: int) -> int:
+        value: int = self.get(key, int)
+        if not least <= value <= most:
+            raise self.fault(key, f"it must lie between {least:,} and {most:,}")
+        return value
+
+    def fault(self, key: str, what: str) -> BundleError:
+        return BundleError(f'{self.where}: "{key}": {what}.')

@@ -1,0 +1,91 @@
+// The LSTM's forward pass for a caller that has neither C++ nor XLA: a plain structure, and threads
+// that last as long as the call. inference.py has the same structure.
+
+#include <atomic>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "lstm.h"
+
+namespace sentilab {
+namespace {
+
+// A thread costs some 20 microseconds to start, a call takes milliseconds; threads that outlive no
+// call need no care when the process forks or ends.
+class OwnThreads final : public Workers {
+ public:
+  explicit OwnThreads(int threads) : threads_(threads) {}
+
+  void run(int64_t tasks, Task task, void* context) override {
+    std::atomic<int64_t> next{0};
+    auto work = [&] {
+      for (int64_t n = next++; n < tasks; n = next++) task(context, n);
+    };
+    std::vector<std::thread> others;
+    const int64_t helpers = (threads_ < tasks ? threads_ : tasks) - 1;
+    if (helpers > 0) others.reserve(static_cast<size_t>(helpers));
+    try {
+      for (int64_t t = 0; t < helpers; ++t) others.emplace_back(work);
+    } catch (const std::system_error&) {
+      // The system has no thread left to give: those that there are do all of it.
+    }
+    work();
+    for (std::thread& one : others) one.join();
+  }
+
+ private:
+  const int64_t threads_;
+};
+
+}  // namespace
+}  // namespace sentilab
+
+extern "C" {
+
+// Shapes as in lstm.h. The second of two directions reads against the first.
+struct SentilabLstmCall {
+  int64_t batch, steps, inputs, units, words;
+  int32_t directions, reverse;
+  const float* kernel[2];
+  const float* recurrent_kernel[2];
+  const float* bias[2];   // or null
+  const float* x;         // or null, and then
+  const int32_t* tokens;  // these, from 0 to words - 1
+  const float* table;
+  const uint8_t* mask;  // or null
+  float* y;             // or null
+  float* h;
+  float* c;
+};
+
+// 0, or 1 where memory ran out.
+__attribute__((visibility("default"))) int sentilab_lstm(const SentilabLstmCall* call,
+                                                         int threads) {
+  sentilab::Inputs in{};
+  in.batch = call->batch;
+  in.steps = call->steps;
+  in.inputs = call->inputs;
+  in.units = call->units;
+  in.words = call->words;
+  in.directions = call->directions;
+  in.x = call->x;
+  in.tokens = call->tokens;
+  in.table = call->table;
+  in.mask = call->mask;
+  for (int d = 0; d < call->directions; ++d) {
+    in.direction[d].kernel = call->kernel[d];
+    in.direction[d].recurrent_kernel = call->recurrent_kernel[d];
+    in.direction[d].bias = call->bias[d];
+    in.direction[d].reverse = (call->reverse != 0) != (d == 1);
+  }
+  sentilab::OwnThreads workers(threads);
+  try {
+    sentilab::lstm().forward(in, {call->y, call->h, call->c}, nullptr, workers);
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+  return 0;
+}
+}
