@@ -4,6 +4,7 @@
 
     results = sentilab.run_study("homework", only=["mlp-1-epoch-*"])
     classifier = sentilab.SentimentClassifier(model="mlp").fit(texts, labels)
+    labels = sentilab.load_bundle("imdb-bilstm2.zip").predict(texts)
 
 Every name below is loaded when it is first used: importing sentilab costs nothing. Keras runs on
 JAX unless the environment variable KERAS_BACKEND says otherwise.
@@ -19,6 +20,8 @@ __version__ = "0.1.0"
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 if TYPE_CHECKING:
+    from sentilab.bundle import Predictor as Predictor
+    from sentilab.bundle import load as load_bundle
     from sentilab.checkup import check_data as check_data
     from sentilab.data import Dataset as Dataset
     from sentilab.data import load as load_data
@@ -31,18 +34,22 @@ if TYPE_CHECKING:
     from sentilab.studies import read_results as read_results
     from sentilab.training import EarlyStopping as EarlyStopping
     from sentilab.training import RunSettings as RunSettings
+    from sentilab.workbench import make_bundle as make_bundle
     from sentilab.workbench import run_study as run_study
     from sentilab.workbench import train as train
 
 _HOMES = {
     "Dataset": ("sentilab.data", "Dataset"),
     "EarlyStopping": ("sentilab.training", "EarlyStopping"),
+    "Predictor": ("sentilab.bundle", "Predictor"),
     "RunSettings": ("sentilab.training", "RunSettings"),
     "SentilabError": ("sentilab.errors", "SentilabError"),
     "SentimentClassifier": ("sentilab.estimator", "SentimentClassifier"),
     "build_model": ("sentilab.models", "build"),
     "check_data": ("sentilab.checkup", "check_data"),
+    "load_bundle": ("sentilab.bundle", "load"),
     "load_data": ("sentilab.data", "load"),
+    "make_bundle": ("sentilab.workbench", "make_bundle"),
     "model_summary": ("sentilab.models", "summary"),
     "read_results": ("sentilab.studies", "read_results"),
     "register_model": ("sentilab.models", "register"),
@@ -54,13 +61,16 @@ _HOMES = {
 __all__ = [
     "Dataset",
     "EarlyStopping",
+    "Predictor",
     "RunSettings",
     "SentilabError",
     "SentimentClassifier",
     "__version__",
     "build_model",
     "check_data",
+    "load_bundle",
     "load_data",
+    "make_bundle",
     "model_summary",
     "read_results",
     "register_model",

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sentilab import models, report, studies
+from sentilab.bundle import Built, build_bundle
 from sentilab.data import Dataset, leave_out, load
-from sentilab.errors import ModelCannotTrain, SentilabError
+from sentilab.errors import DataNotFound, ModelCannotTrain, SentilabError
 from sentilab.probe import Subject
 from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
 from sentilab.text import cache_folder
@@ -121,7 +123,7 @@ class Subjects:
         data = run.data()
         key = (data["name"], data["without"])
         if key not in self._prepared:
-            dataset = leave_out(self.load(data["name"]), data["without"])
+            dataset = leave_out(self._loaded(run, data["name"]), data["without"])
             self._prepared[key] = Preparation(dataset, cache_folder())
         prepared = self._prepared[key]
         if prepared.dataset.fingerprint != data["fingerprint"]:
@@ -130,6 +132,33 @@ class Subjects:
                 f"(both are called {data['name']}).\n  Name its own data with --data."
             )
         return Subject(run, prepared.dataset, prepared)
+
+    def _loaded(self, run: RunFolder, name: str) -> Dataset:
+        try:
+            return self.load(name)
+        except DataNotFound as error:
+            raise DataNotFound(
+                f"{run.path}: the data of this run, {name}, are needed and were not found.\n"
+                f"  Name them with --data. ({error})"
+            ) from error
+
+
+def make_bundle(
+    run: Path | str,
+    path: Path | str,
+    *,
+    load: Callable[[str], Dataset] = load,
+    **making: Any,
+) -> Built:
+    """Writes the bundle of a finished run to ``path``, a folder or a .zip.
+
+    ``load`` gets the name of the data that the run was trained on; ``making`` is for
+    sentilab.bundle.build_bundle: name, threshold, int8, keras, license.
+
+    Raises SentilabError as that does, and if the data are not those that the run saw.
+    """
+    (found,) = finished_runs([Path(run)])
+    return build_bundle(Subjects(load).of(found), Path(path), **making)
 
 
 def finished_runs(folders: Sequence[Path]) -> list[RunFolder]:

@@ -11,7 +11,7 @@ import numpy as np
 from sentilab import atomic
 from sentilab.data.dataset import Dataset, Rejected, fingerprint_of
 from sentilab.data.forms import BadRow, Row, open_records
-from sentilab.errors import DataError
+from sentilab.errors import DataError, DataNotFound
 
 TEXT_NAMES = [
     "text",
@@ -58,12 +58,13 @@ class Reading:
 def read_file(path: Path, reading: Reading | None = None) -> Dataset:
     """Reads CSV, TSV, JSON Lines or Parquet, by the file's ending.
 
-    Raises DataError naming the file and what to do: for a form or columns that are not known, for
-    fewer than two labels, and for a share of bad rows above ``reading.max_rejected``.
+    Raises DataNotFound if there is no such file; DataError, naming it and what to do, for a form or
+    columns that are not known, for fewer than two labels, and for a share of bad rows above
+    ``reading.max_rejected``.
     """
     reading = reading or Reading()
     if not path.exists():
-        raise DataError(
+        raise DataNotFound(
             f'{path}: there is no such file, and no data called so but "imdb" and "generated".'
         )
     if path.is_dir():

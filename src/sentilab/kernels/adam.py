@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sentilab.kernels.native import xla_call
+
 Array = Any
 
 
@@ -29,12 +31,7 @@ def adam(
     Source: Kingma and Ba (2015), algorithm 1 with the corrections drawn together as in its section 2.
     """
     shape = jax.ShapeDtypeStruct(parameters.shape, jnp.float32)
-    call = jax.ffi.ffi_call(
-        "SentilabAdam",
-        [shape] * 3,
-        vmap_method="sequential",
-        input_output_aliases={0: 0, 1: 1, 2: 2},
-    )
+    call = xla_call("SentilabAdam", [shape] * 3, input_output_aliases={0: 0, 1: 1, 2: 2})
     found: tuple[Array, Array, Array] = tuple(
         call(
             parameters,

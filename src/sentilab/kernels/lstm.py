@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sentilab.kernels.native import has_bf16, library, missing, title
+from sentilab.kernels.native import has_bf16, missing, opened, title, xla_call
 
 Array = Any
 
@@ -71,7 +71,7 @@ def lstm(
     Raises ValueError for ``bf16`` where ``has_bf16()`` is false.
     Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
     """
-    if library() is None:
+    if opened() is None:
         raise RuntimeError(f"There is no compiled LSTM here: {missing()}.")
     if bf16 and not has_bf16():
         raise ValueError(f"{title()} has no products of bfloat16 numbers.")
@@ -107,7 +107,7 @@ def _forward(options: int, operands: tuple[Array, ...]) -> tuple[Array, ...]:
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     if options & RESIDUALS:
         results.append(jax.ShapeDtypeStruct((2,), jnp.uint32))
-    call = jax.ffi.ffi_call("SentilabLstmForward", results, vmap_method="sequential")
+    call = xla_call("SentilabLstmForward", results)
     return tuple(call(*operands, options=np.int64(options)))
 
 
@@ -135,7 +135,7 @@ def _backward(
         for number, one in enumerate(operands)
         if number not in constants
     ]
-    call = jax.ffi.ffi_call("SentilabLstmBackward", results, vmap_method="sequential")
+    call = xla_call("SentilabLstmBackward", results)
     computed = iter(call(*operands, *gradients, ticket, options=np.int64(options)))
     return (
         tuple(None if number in constants else next(computed) for number in range(len(operands))),

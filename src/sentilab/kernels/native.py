@@ -158,9 +158,16 @@ def _no_such_set(name: str, said: str) -> str:
     )
 
 
+def xla_call(target: str, results: Any, **settings: Any) -> Any:
+    """The kernel ``target`` as a JAX function; ``results`` and ``settings`` as jax.ffi.ffi_call has them."""
+    import jax
+
+    library()  # the target is known from then on
+    return jax.ffi.ffi_call(target, results, vmap_method="sequential", **settings)
+
+
 def matrix_from(target: str, shape: tuple[int, ...], first: Any, second: Any) -> Any:
     """The float32 matrix of this shape that the kernel ``target`` makes of two arrays."""
     import jax
 
-    result = jax.ShapeDtypeStruct(shape, "float32")
-    return jax.ffi.ffi_call(target, result, vmap_method="sequential")(first, second)
+    return xla_call(target, jax.ShapeDtypeStruct(shape, "float32"))(first, second)
