@@ -76,7 +76,7 @@ class NativeEngine:
         layers = bundle.manifest.layers or ()
         tensors = _tensors(bundle)
         try:
-            self._model = _Layers(layers, tensors, bundle.manifest.encoding)
+            self._model = Computation(layers, tensors, bundle.manifest.encoding)
         except ValueError as error:
             raise bundle.fault(WEIGHTS, str(error)) from error
         labels = len(bundle.manifest.labels)
@@ -148,8 +148,12 @@ def check_graph(bundle: Bundle, name: str, content: bytes) -> None:
 _Step = Callable[[Any, "NDArray[np.bool_] | None", int], Floats]
 
 
-class _Layers:
-    """The layers as functions, checked against each other once."""
+class Computation:
+    """The layers one after another, checked against each other once.
+
+    Called with ids (texts, tokens) and a number of threads, gives outputs (texts, ``outputs``).
+    Raises ValueError for layers that do not follow one another or tensors that do not fit them.
+    """
 
     def __init__(
         self, layers: tuple[Layer, ...], tensors: Mapping[str, Floats], encoding: Encoding
