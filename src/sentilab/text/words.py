@@ -91,9 +91,10 @@ def words_of(text: str) -> list[str]:
     """A text's words. Source: keras.preprocessing.text.text_to_word_sequence."""
     lowered = text.lower()
     if lowered.isascii():
-        return [word for word in lowered.translate(_TO_SPACES).split(" ") if word]
+        # Without a split at other white space, which are letters to Keras.
+        return list(filter(None, lowered.translate(_TO_SPACES).split(" ")))
     spaced = _decoded(_encoded(lowered).translate(_BYTES_TO_SPACES))
-    return [word for word in spaced.split(" ") if word]
+    return list(filter(None, spaced.split(" ")))
 
 
 def tokenize(texts: Iterable[str]) -> Tokens:
@@ -167,16 +168,19 @@ class Vocabulary:
         """The integer of each word."""
         return {word: n for n, word in enumerate(self.words, start=Encoding.OFFSET + 1)}
 
+    @cached_property
+    def _numbers(self) -> "_Numbers":
+        return _Numbers(self.index)
+
     def encode(self, texts: Iterable[str]) -> NDArray[np.int32]:
         """Integers of shape (texts, length)."""
         # Text by text: only the words that are kept are looked up, which is several times as fast
         # as numbering all of them. ``encode_tokens`` is for texts that are encoded again and again.
-        length, number_of = self.encoding.length, self.index.get
-        unknown = Encoding.OUT_OF_VOCABULARY
+        length, number_of = self.encoding.length, self._numbers.__getitem__
         rows: list[list[int]] = []
         for text in texts:
             words = words_of(text)
-            row = [number_of(word, unknown) for word in words[-length:]]
+            row = list(map(number_of, words[-length:]))
             rows.append(row if len(words) >= length else [Encoding.START, *row])
         encoded = np.full((len(rows), length), Encoding.PAD, np.int32)
         for number, row in enumerate(rows):
@@ -228,6 +232,13 @@ class Vocabulary:
         if fault:
             raise DataError(f"This is not a vocabulary: {fault}.")
         return cls(tuple(content["words"]), Encoding(**content["encoding"]))
+
+
+class _Numbers(dict[str, int]):
+    """Each word's integer, and for any other word the unknown's: a look-up without Python in it."""
+
+    def __missing__(self, word: str) -> int:
+        return Encoding.OUT_OF_VOCABULARY
 
 
 def _fault(content: Any) -> str:
