@@ -18,10 +18,12 @@ import math
 import os
 import shutil
 import stat
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sentilab import atomic
@@ -37,9 +39,23 @@ CARD, KERAS = "README.md", "model.keras"
 REQUIRED = (ONNX, WEIGHTS, VOCABULARY, GOLDEN, PROVENANCE, CARD)
 OPTIONAL = (INT8, KERAS)
 
-MOST_MANIFEST = 1 << 20  # bytes
-MOST_FILE = 1 << 30
-MOST_LABELS, MOST_WORDS, MOST_LENGTH = 1_000, 5_000_000, 100_000
+# Bytes of a file. JSON takes up to some 25 times its size once it is read.
+MOST_FILE, MOST_MANIFEST = 1 << 30, 1 << 20
+MOST_BYTES: Mapping[str, int] = MappingProxyType(
+    {
+        MANIFEST: MOST_MANIFEST,
+        VOCABULARY: 32 << 20,
+        GOLDEN: 4 << 20,
+        PROVENANCE: 4 << 20,
+        CARD: 4 << 20,
+    }
+)
+MOST_LABELS, MOST_WORDS, MOST_LENGTH = 1_000, 1_000_000, 100_000
+MOST_LAYERS, MOST_EXAMPLES, MOST_DEPTH = 100, 30, 30
+
+# A .zip's entries may unpack to so many times their size, and have so much more.
+MOST_UNPACKED, UNPACKED_FREELY = 100, 1 << 20
+MOST_ENTRIES = 1_000
 
 # Zip's earliest date: equal bundles are equal files.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -135,7 +151,7 @@ class Bundle:
         """Raises BundleError if ``path`` is no bundle, or its files are not as its manifest says."""
         self.path = Path(path)
         self._zip = _opened_zip(self.path)
-        content = self._content(MANIFEST, MOST_MANIFEST)
+        content = self._content(MANIFEST, MOST_BYTES[MANIFEST])
         self.manifest = _manifest(f"{self.path}: {MANIFEST}", content)
         for name, file in self.manifest.files.items():
             found = self._size(name)
@@ -145,6 +161,7 @@ class Bundle:
                     f"it has {found:,} bytes where the manifest says {file.size:,}; the bundle was "
                     "changed or not copied whole",
                 )
+        self._check_texts()
 
     def read(self, name: str) -> bytes:
         """A file's content, whose checksum is right.
@@ -161,12 +178,26 @@ class Bundle:
         return content
 
     def json(self, name: str) -> Any:
-        """The same, parsed. Raises BundleError where it is no JSON."""
-        return _json(f"{self.path}: {name}", self.read(name))
+        """The same, parsed. Raises BundleError where it is no JSON, or has too many examples."""
+        plain = _json(f"{self.path}: {name}", self.read(name))
+        # Before anybody encodes them, which takes memory for each.
+        texts = plain.get("texts") if name == GOLDEN and isinstance(plain, dict) else None
+        if isinstance(texts, list) and len(texts) > MOST_EXAMPLES:
+            raise self.fault(name, f"it has more than {MOST_EXAMPLES} examples")
+        return plain
 
     def fault(self, name: str, what: str) -> BundleError:
         """An error about one of the bundle's files."""
-        return BundleError(f"{self.path}: {name}: {what}.")
+        return BundleError(f"{self.path}: {name}: {shown(what)}.")
+
+    def _check_texts(self) -> None:
+        """What is small and read late, the card and the provenance, is read once now."""
+        for name in (CARD, PROVENANCE):
+            try:
+                self.read(name).decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise self.fault(name, f"it is no text in UTF-8 ({error})") from error
+        self.json(PROVENANCE)
 
     def _size(self, name: str) -> int:
         if self._zip is not None:
@@ -185,14 +216,17 @@ class Bundle:
         """At most ``most`` bytes; more is an error."""
         try:
             if self._zip is None:
-                _size_of(self.path, name)
+                if not _size_of(self.path, name):
+                    return b""  # what the system makes up has no size, and may never end
                 with (self.path / name).open("rb") as file:
                     content = file.read(most + 1)
             else:
                 entry = self._entry(name)
                 if entry.flag_bits & 1:
                     raise self.fault(name, "it is encrypted")
-                # A bundle's entries name no more than they hold: a bomb stops here.
+                if entry.file_size > MOST_UNPACKED * entry.compress_size + UNPACKED_FREELY:
+                    raise self.fault(name, "it unpacks to far more than a bundle's file does")
+                # No more is unpacked than may be there, whatever the entry says.
                 with self._zip.open(entry) as packed:
                     content = packed.read(most + 1)
         except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
@@ -263,11 +297,34 @@ def _opened_zip(path: Path) -> zipfile.ZipFile | None:
             "  Make one from a finished run with: sentilab export RUN --to bundle --out NAME"
         )
     try:
+        _check_directory(path)
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise BundleError(
-            f"{path}: this is neither a folder nor a readable .zip ({error})."
+            f"{path}: this is neither a folder nor a readable .zip ({shown(str(error))})."
         ) from error
+
+
+def _check_directory(path: Path) -> None:
+    """Raises BadZipFile where the list of entries is larger than a bundle's, before it is read whole.
+
+    Source: APPNOTE.TXT of PKWARE, sections 4.3.15 and 4.3.16.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - (1 << 16) - 42))
+        tail = file.read()
+    # As zipfile looks for it: at the very end, else the last one before a comment.
+    at = len(tail) - 22
+    if tail[at:][:4] != b"PK\5\6" or tail[-2:] != b"\0\0":
+        at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + 22:
+        raise zipfile.BadZipFile("there is no list of entries at its end")
+    entries, listed = struct.unpack("<HI", tail[at + 10 : at + 16])
+    if tail[max(0, at - 20) : at].startswith(b"PK\6\7"):
+        raise zipfile.BadZipFile("it is of the kind for more than 4 GB")
+    if entries > MOST_ENTRIES or listed > 1_000 * MOST_ENTRIES:
+        raise zipfile.BadZipFile(f"it lists more than the {MOST_ENTRIES:,} entries allowed")
 
 
 def _size_of(folder: Path, name: str) -> int:
@@ -285,13 +342,45 @@ def _size_of(folder: Path, name: str) -> int:
 
 def _json(where: str, content: bytes) -> Any:
     try:
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(
+            content.decode("utf-8"),
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=_without_repeats,
+        )
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{where}: it is not valid JSON ({error}).") from error
+        raise BundleError(f"{where}: it is not valid JSON ({shown(str(error))}).") from error
 
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number of JSON's")
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word} is too large")
+    return number
+
+
+def _whole(word: str) -> int:
+    if len(word) > 20:
+        raise ValueError("a whole number is too large")
+    return int(word)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return made
+
+
+def shown(text: str, most: int = 300) -> str:
+    """Text of a stranger's as a message may show it: short, and without commands for a terminal."""
+    plain = "".join(one if one.isprintable() else "�" for one in text[:most])
+    return plain + ("…" if len(text) > most else "")
 
 
 def _manifest(where: str, content: bytes) -> Manifest:
@@ -301,7 +390,7 @@ def _manifest(where: str, content: bytes) -> Manifest:
     version = checked.get("format", int)
     if version != FORMAT:
         raise BundleError(
-            f"{where}: it has format {version}, and this Sentilab reads format {FORMAT}.\n"
+            f"{where}: it has format {shown(str(version), 20)}, and this Sentilab reads format {FORMAT}.\n"
             "  Update Sentilab, or export the bundle again with the one that is installed."
         )
     model, encoding = (_Checked(where, checked.get(one, dict)) for one in ("model", "encoding"))
@@ -333,11 +422,20 @@ def _manifest(where: str, content: bytes) -> Manifest:
 
 
 def _check_values(checked: "_Checked", made: Manifest) -> None:
-    if not made.name or not all(one.isalnum() or one in "-_." for one in made.name):
-        raise checked.fault("name", 'it may hold letters, digits, "-", "_" and "." alone')
+    fault = _unsayable(checked.plain)
+    if fault:
+        raise BundleError(f"{checked.where}: {fault}.")
+    if (
+        not 1 <= len(made.name) <= 100
+        or made.name in (".", "..")
+        or not all(one.isalnum() or one in "-_." for one in made.name)
+    ):
+        raise checked.fault("name", 'it must be 1 to 100 letters, digits, "-", "_" and "."')
     labels = made.labels
     if not 2 <= len(labels) <= MOST_LABELS or not all(isinstance(one, str) for one in labels):
         raise checked.fault("labels", f"it must list 2 to {MOST_LABELS} texts")
+    if not all(1 <= len(one) <= 200 and one.isprintable() for one in labels):
+        raise checked.fault("labels", "a label must be 1 to 200 characters that can be printed")
     if len(set(labels)) < len(labels):
         raise checked.fault("labels", "a label stands there twice")
     if made.temperature is not None and not 0 < made.temperature < math.inf:
@@ -346,7 +444,27 @@ def _check_values(checked: "_Checked", made: Manifest) -> None:
         raise checked.fault("threshold", "it must lie between 0 and 1")
 
 
+def _unsayable(plain: Any) -> str:
+    """Why what was read could not be written again or shown; "" if it can be."""
+    waiting, depth = [plain], 0
+    while waiting:
+        if depth > MOST_DEPTH:
+            return f"it is nested more than {MOST_DEPTH} deep"
+        inner = []
+        for one in waiting:
+            values = one.values() if isinstance(one, dict) else one
+            inner += [each for each in values if isinstance(each, dict | list)]
+        waiting, depth = inner, depth + 1
+    try:
+        json.dumps(plain, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "it holds half of a character, which no text can have"
+    return ""
+
+
 def _layers(where: str, plain: list[Any]) -> tuple[Layer, ...]:
+    if not 1 <= len(plain) <= MOST_LAYERS:
+        raise BundleError(f'{where}: "layers": it must list 1 to {MOST_LAYERS}, or be null.')
     made = []
     for one in plain:
         layer = _Checked(where, one)
@@ -364,9 +482,10 @@ def _files(where: str, plain: dict[str, Any]) -> dict[str, File]:
     files = {}
     for name, said in plain.items():
         if name not in (*REQUIRED, *OPTIONAL):
-            raise BundleError(f'{where}: "files" names {name!r}, which no bundle has.')
+            raise BundleError(f'{where}: "files" names "{shown(name, 60)}", which no bundle has.')
         one = _Checked(where, said)
-        files[name] = File(one.within("bytes", 0, MOST_FILE), one.get("sha256", str))
+        most = MOST_BYTES.get(name, MOST_FILE)
+        files[name] = File(one.within("bytes", 0, most), one.get("sha256", str))
     return files
 
 

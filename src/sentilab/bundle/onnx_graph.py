@@ -91,7 +91,7 @@ class _Graph:
         from onnx import numpy_helper
 
         name = f"constant_{len(self.initializers)}"
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self.initializers.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 
     def integers(self, *values: int) -> str:

@@ -51,7 +51,8 @@ FORMS = ("bundle", "onnx", "web", "hub")
 @click.option(
     "--push", metavar="OWNER/NAME", help="With --to hub: create or update this repository."
 )
-@click.option("--private", is_flag=True, help="With --push: a repository that only you see.")
+@click.option("--push-space", metavar="OWNER/NAME", help="The same for the page, a Space of its own.")
+@click.option("--private", is_flag=True, help="With --push: repositories that only you see.")
 @click.option(
     "--space/--no-space", default=True, show_default=True, help="With --to hub: a page of its own."
 )
@@ -70,6 +71,7 @@ def command(
     form: str,
     out: Path | None,
     push: str | None,
+    push_space: str | None,
     private: bool,
     space: bool,
     runtime: Path | None,
@@ -90,6 +92,8 @@ def command(
         raise click.UsageError(f"--to {form} takes one model; a page (--to web) takes several.")
     if push and form != "hub":
         raise click.UsageError("--push goes with --to hub.")
+    if push_space and not (push and space):
+        raise click.UsageError("--push-space goes with --push, and not with --no-space.")
     making = {
         "name": name,
         "threshold": threshold,
@@ -105,7 +109,11 @@ def command(
     elif form == "web":
         _web(models, out, where, reading, making, runtime)
     else:
-        _hub(models[0], out, where, reading, making, space, runtime, push, private)
+        path = _hub(models[0], out, where, reading, making, space, runtime)
+        if push:
+            from sentilab.bundle import hub
+
+            click.echo(f"Pushed: {hub.push(path, push, private=private, space=push_space)}")
 
 
 def _built(
@@ -186,9 +194,7 @@ def _hub(
     making: dict[str, Any],
     space: bool,
     runtime: Path | None,
-    push: str | None,
-    private: bool,
-) -> None:
+) -> Path:
     import tempfile
 
     from sentilab.bundle import hub
@@ -200,8 +206,7 @@ def _hub(
         path = out or Path(f"{_name_of(bundle)}-hub")
         hub.export_hub(bundle, path, space=space, runtime=runtime)
     click.echo(f"{path}: can be pushed to the Hugging Face Hub as it stands.")
-    if push:
-        click.echo(f"Pushed: {hub.push(path, push, private=private)}")
+    return path
 
 
 def _name_of(bundle: Path) -> str:

@@ -18,8 +18,8 @@ from sentilab.errors import SentilabError, SettingsError
 from sentilab.models import import_keras
 from sentilab.probe.halves import halves
 from sentilab.probe.subject import BATCH, Classifier
-from sentilab.text.surface import Span, spans_of
 from sentilab.text import Encoding
+from sentilab.text.surface import Span, spans_of
 
 Encoded = NDArray[np.int32]
 Labels = NDArray[np.int64]
