@@ -51,7 +51,9 @@ FORMS = ("bundle", "onnx", "web", "hub")
 @click.option(
     "--push", metavar="OWNER/NAME", help="With --to hub: create or update this repository."
 )
-@click.option("--push-space", metavar="OWNER/NAME", help="The same for the page, a Space of its own.")
+@click.option(
+    "--push-space", metavar="OWNER/NAME", help="The same for the page, a Space of its own."
+)
 @click.option("--private", is_flag=True, help="With --push: repositories that only you see.")
 @click.option(
     "--space/--no-space", default=True, show_default=True, help="With --to hub: a page of its own."
