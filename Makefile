@@ -7,7 +7,7 @@ LOCKED := .venv/locked
 READY  := .venv/ready
 KERNEL := CMakeLists.txt $(wildcard src/sentilab/kernels/*.cc src/sentilab/kernels/*.h)
 
-.PHONY: help setup study test lint types kernel-tests bench bench-peers lock clean
+.PHONY: help setup study test lint types kernel-tests web-runtime bench bench-peers lock clean
 
 help:
 	@echo "make study   set up, then run the notebook's whole study and write its report"
@@ -39,7 +39,7 @@ $(READY): $(LOCKED) pyproject.toml $(KERNEL)
 study: $(READY)
 	$(BIN)/sentilab study homework --on-missing-data generated $(ARGS)
 
-test: $(READY) lint types kernel-tests
+test: $(READY) lint types kernel-tests web-runtime
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: $(READY)
@@ -49,6 +49,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+# What a page that computes in the browser needs; without it those tests are skipped, and say so.
+web-runtime: $(READY)
+	-$(BIN)/python -m sentilab.bundle.web_runtime
 
 # The address and undefined-behaviour sanitizers, then the thread sanitizer.
 kernel-tests: $(READY)
