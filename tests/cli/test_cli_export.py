@@ -64,5 +64,3 @@ def test_what_cannot_be_exported_is_said(
     assert done.returncode == 1
     assert "no finished run here" in done.stderr
     assert not (tmp_path / "reviews-mlp").exists()
-
-
