@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sentilab import kernels
-from sentilab.kernels.inference import Tokens, Weights, forward
+from sentilab.kernels.inference import Tokens, Weights, forward, project
 
 if kernels.missing():
     pytest.skip(kernels.missing(), allow_module_level=True)
@@ -64,6 +64,19 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     x, directions = drawn(300, STEPS, INPUTS), weights(layer(False))
     one, many = (forward(x, directions, threads=number) for number in (1, 4))
     np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("batch", [1, 40])
+def test_a_table_multiplied_before_changes_no_bit(batch: int, masked: bool) -> None:
+    # Many rows of few words, and few of many: without it the kernel takes one of two ways.
+    for words in (11, 5_000):
+        table, directions = drawn(words, INPUTS), weights(layer(False))
+        ids = np.random.default_rng(1).integers(0, words, (batch, STEPS)).astype(np.int32)
+        mask = ids > 2 if masked else None
+        plain = forward(Tokens(ids, table), directions, mask=mask)
+        ready = Tokens(ids, table, project(table, directions, threads=2))
+        np.testing.assert_array_equal(forward(ready, directions, mask=mask), plain)
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, get_args
 
@@ -17,6 +18,7 @@ CHOICES: tuple[EngineChoice, ...] = get_args(EngineChoice)
 # What is computed at once holds no more numbers than this (512 MiB), however large the model. And one
 # text may take so many, and so many multiplications (some seconds at most), as in onnx_check.
 MOST_NUMBERS = 1 << 27
+MOST_MULTIPLIED = 1 << 24  # numbers (64 MiB) that are kept to save multiplications
 MOST_HELD, MOST_PRODUCTS = 1 << 24, 1 << 33
 
 Ids = NDArray[np.int32]
@@ -190,6 +192,8 @@ class Computation:
             )
         self._masked = layers[0].settings.get("masked", False) is True
         self._steps: list[_Step] = []
+        self._projected: Floats | None = None
+        self._read, self._making = 0, threading.Lock()
         shape: tuple[int, ...] = (encoding.length, self._table.shape[1])
         # Of one text: the numbers on the way, LSTMs' gates among them, and the multiplications.
         self.held, products = math.prod(shape), 0
@@ -223,11 +227,23 @@ class Computation:
         from sentilab.kernels import inference
 
         mask = ids != Encoding.PAD if self._masked else None
-        x: Floats | inference.Tokens = inference.Tokens(ids, self._table)
+        x: Floats | inference.Tokens = inference.Tokens(ids, self._table, self._multiplied(ids))
         for step in self._steps:
             x = step(x, mask, threads)
         assert isinstance(x, np.ndarray)
         return x
+
+    def _multiplied(self, ids: Ids) -> Floats | None:
+        """The table times the first LSTM's kernels, once more tokens were read than it has words."""
+        first = self._steps[0]
+        if self._projected is None and isinstance(first, _Lstm):
+            self._read += ids.size
+            words = len(self._table)
+            small = words * first.gates <= MOST_MULTIPLIED
+            if small and self._read > words and self._making.acquire(blocking=False):
+                # Others go on without it meanwhile; the answers are the same to the last bit.
+                self._projected = first.multiplied(self._table)
+        return self._projected
 
 
 class _Lstm:
@@ -257,6 +273,11 @@ class _Lstm:
         self._reverse = way == "backward"
         self.sequences = layer.settings.get("sequences", False) is True
         self.width = units * directions
+
+    def multiplied(self, table: Floats) -> Floats:
+        from sentilab.kernels import inference
+
+        return inference.project(table, self._directions)
 
     def __call__(self, x: Any, mask: NDArray[np.bool_] | None, threads: int) -> Floats:
         from sentilab.kernels import inference

@@ -42,7 +42,9 @@ void either_backward(const Inputs& in, const Residuals& residuals, const OutputG
 
 const Lstm* avx512_with_bf16() {
   static const Lstm both = {avx512::implementation.name, avx512::implementation.width, true,
-                            either_forward, either_backward};
+                            either_forward, either_backward,
+                            avx512::implementation.projected_size,
+                            avx512::implementation.project};
   return &both;
 }
 

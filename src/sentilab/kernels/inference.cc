@@ -42,27 +42,26 @@ class OwnThreads final : public Workers {
 }  // namespace
 }  // namespace sentilab
 
-extern "C" {
-
 // Shapes as in lstm.h. The second of two directions reads against the first.
 struct SentilabLstmCall {
   int64_t batch, steps, inputs, units, words;
   int32_t directions, reverse;
   const float* kernel[2];
   const float* recurrent_kernel[2];
-  const float* bias[2];   // or null
-  const float* x;         // or null, and then
-  const int32_t* tokens;  // these, from 0 to words - 1
+  const float* bias[2];    // or null
+  const float* x;          // or null, and then
+  const int32_t* tokens;   // these, from 0 to words - 1
   const float* table;
-  const uint8_t* mask;  // or null
-  float* y;             // or null
+  const float* projected;  // the table as sentilab_lstm_project makes it, or null
+  const uint8_t* mask;     // or null
+  float* y;                // or null
   float* h;
   float* c;
 };
 
-// 0, or 1 where memory ran out.
-__attribute__((visibility("default"))) int sentilab_lstm(const SentilabLstmCall* call,
-                                                         int threads) {
+namespace {
+
+sentilab::Inputs inputs_of(const SentilabLstmCall* call) {
   sentilab::Inputs in{};
   in.batch = call->batch;
   in.steps = call->steps;
@@ -73,6 +72,7 @@ __attribute__((visibility("default"))) int sentilab_lstm(const SentilabLstmCall*
   in.x = call->x;
   in.tokens = call->tokens;
   in.table = call->table;
+  in.projected = call->projected;
   in.mask = call->mask;
   for (int d = 0; d < call->directions; ++d) {
     in.direction[d].kernel = call->kernel[d];
@@ -80,12 +80,37 @@ __attribute__((visibility("default"))) int sentilab_lstm(const SentilabLstmCall*
     in.direction[d].bias = call->bias[d];
     in.direction[d].reverse = (call->reverse != 0) != (d == 1);
   }
+  return in;
+}
+
+}  // namespace
+
+#define SENTILAB_EXPORT extern "C" __attribute__((visibility("default")))
+
+// 0, or 1 where memory ran out.
+SENTILAB_EXPORT int sentilab_lstm(const SentilabLstmCall* call, int threads) {
   sentilab::OwnThreads workers(threads);
   try {
-    sentilab::lstm().forward(in, {call->y, call->h, call->c}, nullptr, workers);
+    const sentilab::Outputs out{call->y, call->h, call->c};
+    sentilab::lstm().forward(inputs_of(call), out, nullptr, workers);
   } catch (const std::bad_alloc&) {
     return 1;
   }
   return 0;
 }
+
+// How many floats the projected table takes.
+SENTILAB_EXPORT int64_t sentilab_lstm_projected_size(const SentilabLstmCall* call) {
+  return sentilab::lstm().projected_size(inputs_of(call));
+}
+
+SENTILAB_EXPORT int sentilab_lstm_project(const SentilabLstmCall* call, float* projected,
+                                          int threads) {
+  sentilab::OwnThreads workers(threads);
+  try {
+    sentilab::lstm().project(inputs_of(call), projected, workers);
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+  return 0;
 }

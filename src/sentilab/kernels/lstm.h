@@ -47,6 +47,8 @@ struct Inputs {
   const int32_t* tokens;  // [B, T] or null
   const float* table;     // [V, I] or null
   int64_t words;          // V
+  // What Lstm.project made of the table and these weights, or null. With it tokens are not negative.
+  const float* projected;
 
   const uint8_t* mask;  // [B, T], nonzero: read this step; or null
   bool zero_masked;     // y is 0, not the previous h, at masked steps
@@ -102,6 +104,10 @@ struct Lstm {
   void (*forward)(const Inputs&, const Outputs&, Residuals* or_null, Workers&);
   void (*backward)(const Inputs&, const Residuals&, const OutputGradients&, const InputGradients&,
                    Workers&);
+  // The table's rows times the kernels, biases added, for many forward passes with the same weights:
+  // how many floats that takes (batch and steps do not matter but must be 1 at least), and making it.
+  int64_t (*projected_size)(const Inputs&);
+  void (*project)(const Inputs&, float* projected, Workers&);
 };
 
 // The best that this processor can run, or the one chosen.

@@ -649,12 +649,13 @@ inline int64_t projected_factors(const Inputs& in, int64_t rows) {
   return kFactors == 2 ? rows * row_words(in.inputs) : 0;
 }
 
-// Each distinct row of the table projected: [D][count][gates].
+// Rows of the table projected: [D][count][gates].
 struct ProjectTask {
   const Inputs* in;
   const Layout* layout;
   const PackedWeights* weights;
-  const Distinct* distinct;
+  int64_t count;
+  const int32_t* tokens;  // [count], or null: all rows in their order
   float* projected;
   static constexpr int64_t kTokens = 96;
 
@@ -663,14 +664,20 @@ struct ProjectTask {
     const Inputs& in = *self.in;
     const int direction = static_cast<int>(number % in.directions);
     const int64_t first = number / in.directions * kTokens;
-    const int64_t tokens = least(kTokens, self.distinct->count - first);
+    const int64_t tokens = least(kTokens, self.count - first);
     const int64_t gates = self.layout->gates;
-    float* out = self.projected + (direction * self.distinct->count + first) * gates;
+    float* out = self.projected + (direction * self.count + first) * gates;
     const Floats factors(static_cast<size_t>(projected_factors(in, tokens)));
     project(
         in, *self.layout, (*self.weights)[direction], tokens,
-        [&](int64_t r) { return in.table + self.distinct->tokens[first + r] * in.inputs; },
+        [&](int64_t r) {
+          return in.table + (self.tokens != nullptr ? self.tokens[first + r] : first + r) * in.inputs;
+        },
         factors.data(), [&](int64_t r) { return out + r * gates; });
+  }
+
+  static void all(ProjectTask& task, Workers& workers) {
+    workers.run(ceil_div(task.count, kTokens) * task.in->directions, run, &task);
   }
 };
 
@@ -678,8 +685,9 @@ struct Forward {
   const Inputs* in;
   const Layout* layout;
   const PackedWeights* weights;
-  const Distinct* distinct;  // or null
-  const float* projected;    // by distinct token, or null
+  const float* projected;  // [D][count][gates], or null
+  const int32_t* index;    // [B, T]: which of the projected rows
+  int64_t count;
   const Outputs* out;
   Residuals* residuals;  // or null
 
@@ -877,8 +885,8 @@ void Forward::slice(const Slice& slice) const {
       auto x_projected = [&](int64_t r) {
         const float* row =
             projected != nullptr
-                ? projected + (slice.direction * distinct->count +
-                               distinct->index[(slice.first + r) * in->steps + step]) * gates
+                ? projected + (slice.direction * count +
+                               index[(slice.first + r) * in->steps + step]) * gates
                 : chunk_projected + ((step - chunk_first) * rows + r) * gates;
         return row + block * kPanel;
       };
@@ -966,22 +974,32 @@ void forward(const Inputs& in, const Outputs& out, Residuals* residuals, Workers
     }
   }
   const PackedWeights weights(in, layout, false, workers);
-  Forward task{&in, &layout, &weights, nullptr, nullptr, &out, residuals};
+  Forward task{&in, &layout, &weights, in.projected, in.tokens, in.words, &out, residuals};
   const int64_t tasks = layout.slices * in.directions;
-  if (in.tokens != nullptr) {
+  if (in.tokens != nullptr && in.projected == nullptr) {
     const Distinct distinct(in, false);
     if (shared(in, distinct)) {
       const Floats projected(static_cast<size_t>(in.directions * distinct.count * layout.gates));
-      ProjectTask project_task{&in, &layout, &weights, &distinct, projected.data()};
-      workers.run(ceil_div(distinct.count, ProjectTask::kTokens) * in.directions, ProjectTask::run,
-                  &project_task);
-      task.distinct = &distinct;
+      ProjectTask project_task{&in,    &layout, &weights, distinct.count, distinct.tokens,
+                               projected.data()};
+      ProjectTask::all(project_task, workers);
       task.projected = projected.data();
+      task.index = distinct.index;
+      task.count = distinct.count;
       workers.run(tasks, Forward::run, &task);
       return;
     }
   }
   workers.run(tasks, Forward::run, &task);
+}
+
+int64_t projected_size(const Inputs& in) { return in.directions * in.words * Layout(in).gates; }
+
+void project_table(const Inputs& in, float* projected, Workers& workers) {
+  const Layout layout(in);
+  const PackedWeights weights(in, layout, false, workers);
+  ProjectTask task{&in, &layout, &weights, in.words, nullptr, projected};
+  ProjectTask::all(task, workers);
 }
 
 // ---- backward --------------------------------------------------------------------------------
@@ -1488,7 +1506,8 @@ void backward(const Inputs& in, const Residuals& residuals, const OutputGradient
 }  // namespace
 
 extern const Lstm implementation;
-const Lstm implementation = {SENTILAB_NAME, kWidth, kFactors == 2, forward, backward};
+const Lstm implementation = {SENTILAB_NAME, kWidth, kFactors == 2, forward, backward,
+                             projected_size, project_table};
 
 }  // namespace SENTILAB_ISA
 }  // namespace sentilab

@@ -32,10 +32,8 @@ TOKENISER_VERSION = f"1-unicode-{unicodedata.unidata_version}"
 
 _log = logging.getLogger(__name__)
 
-_TO_SPACES = str.maketrans(dict.fromkeys(FILTERS, " "))
-# The same for UTF-8 bytes: bytes.translate takes a table of all 256 values and is some ten times
-# as fast as str.translate on text that is not pure ASCII. Filters are ASCII, so no byte of a
-# longer character is touched.
+# UTF-8 bytes: bytes.translate takes a table of all 256 values and is several times as fast as
+# str.translate. Filters are ASCII, so no byte of a longer character is touched.
 _BYTES_TO_SPACES = bytes(ord(" ") if chr(n) in FILTERS else n for n in range(256))
 
 
@@ -89,11 +87,7 @@ class Tokens:
 
 def words_of(text: str) -> list[str]:
     """A text's words. Source: keras.preprocessing.text.text_to_word_sequence."""
-    lowered = text.lower()
-    if lowered.isascii():
-        # Without a split at other white space, which are letters to Keras.
-        return list(filter(None, lowered.translate(_TO_SPACES).split(" ")))
-    spaced = _decoded(_encoded(lowered).translate(_BYTES_TO_SPACES))
+    spaced = _decoded(_encoded(text.lower()).translate(_BYTES_TO_SPACES))
     return list(filter(None, spaced.split(" ")))
 
 
