@@ -109,3 +109,36 @@ def test_jax_is_not_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_that_is_kept_for_later_calls_can_be_limited() -> None:
+    code = """
+import os, sys
+import numpy as np
+from sentilab import kernels
+from sentilab.kernels.inference import Tokens, Weights, forward
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+if sys.argv[1] == "limited":
+    kernels.limit_kept_memory(8 << 20)
+random = np.random.default_rng(0)
+table = np.zeros((20_000, 4), np.float32)
+weights = Weights(np.zeros((4, 256), np.float32), np.zeros((64, 256), np.float32))
+before = resident()
+for batch in range(20, 120, 4):  # each leaves blocks of another size
+    ids = random.zipf(1.2, (batch, 200)).clip(0, 19_999).astype(np.int32)
+    forward(Tokens(ids, table), (weights, weights))
+print(resident() - before)
+"""
+    grown = {
+        way: int(
+            subprocess.run(
+                [sys.executable, "-c", code, way], capture_output=True, text=True, check=True
+            ).stdout
+        )
+        for way in ("limited", "not")
+    }
+    assert grown["limited"] + 40 < grown["not"], grown

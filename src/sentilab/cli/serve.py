@@ -6,6 +6,9 @@ import click
 
 from sentilab.errors import SentilabError, SettingsError
 
+# What batches of any size up to the largest need again and again.
+KEPT_MEMORY = 32 << 20
+
 
 @click.command(name="serve")
 @click.argument(
@@ -129,6 +132,7 @@ def command(
             f"Serving needs {error.name}, which is not installed.\n"
             '  Install what it needs with: pip install "sentilab[serve]"'
         ) from error
+    from sentilab import kernels
     from sentilab.bundle import load
 
     keys = _keys(api_key, api_key_file)
@@ -146,6 +150,7 @@ def command(
         log_requests=not quiet,
         **limits,  # type: ignore[arg-type]
     )
+    kernels.limit_kept_memory(KEPT_MEMORY)
     predictors = [load(one, engine=engine, threads=threads) for one in bundles]  # type: ignore[arg-type]
     app = serve.create_app(predictors, settings)
     address = serve.Address.bind(host, port)

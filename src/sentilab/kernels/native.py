@@ -123,6 +123,17 @@ def has_bf16() -> bool:
     return bool(_loaded().sentilab_has_bf16())
 
 
+def limit_kept_memory(size: int) -> None:
+    """How many bytes of scratch memory the kernels keep for later calls: 512 MiB until told otherwise.
+
+    Batches of ever other sizes leave blocks of many sizes. This holds for the whole process; without
+    compiled kernels nothing happens.
+    """
+    loaded = opened()
+    if loaded is not None:
+        loaded.sentilab_set_kept_memory(size)
+
+
 def keep_freed_memory() -> bool:
     """Tells the C library's allocator to keep freed memory instead of handing it back to the system.
 
