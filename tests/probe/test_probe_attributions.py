@@ -15,7 +15,6 @@ from sentilab.probe.attributions import (
     agreement,
     explain,
     is_word,
-    pieces,
     strongest,
 )
 from sentilab.text import Encoding, Vocabulary
@@ -215,12 +214,3 @@ def test_agreement_counts_the_largest_and_compares_ranks() -> None:
 
 def test_the_strongest_are_largest_by_size() -> None:
     assert strongest([0.1, -3.0, 2.0, -0.5], 3) == [1, 2, 3]
-
-
-def test_pieces_cover_the_text() -> None:
-    assert pieces("a, b!", [(0, 1), (3, 4)], [1.0, -1.0]) == [
-        ("a", 1.0),
-        (", ", None),
-        ("b", -1.0),
-        ("!", None),
-    ]

@@ -14,9 +14,9 @@ from fake_predictor import FakePredictor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentilab.data import forms
+from sentilab.data import files, forms
 from sentilab.errors import DataError, SettingsError
-from sentilab.scoring import Scored, score_file
+from sentilab.scoring import Scored, records, score_file
 from sentilab.scoring.answers import Naming
 from sentilab.scoring.forms import form_of, open_source
 
@@ -342,3 +342,8 @@ def test_long_texts_and_many_fields_are_no_limit(score: Score, tmp_path: Path) -
     score("a.csv", f"text\n{text}\n".encode(), "out.csv")
     out = io.StringIO((tmp_path / "out.csv").read_text(), newline="")
     assert list(csv.reader(out))[1][0] == text
+
+
+def test_columns_of_texts_are_guessed_by_the_names_that_training_knows() -> None:
+    # Scoring does not import the data package, whose Parquet needs what prediction lacks.
+    assert list(records.TEXT_NAMES) == files.TEXT_NAMES

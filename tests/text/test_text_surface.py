@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentilab.text.surface import spans_of
+from sentilab.text.surface import pieces_of, spans_of
 from sentilab.text.words import FILTERS, words_of
 
 # Letters whose lower case is longer, depends on what follows, or comes from elsewhere; separators.
@@ -52,3 +52,12 @@ def test_every_letter_of_a_long_text_is_covered_once() -> None:
     text = "One two, three; İÇ four.\n" * 50
     covered = "".join(text[slice(*span)] for span in spans_of(text))
     assert covered == re.sub(r"[ ,;.\n]", "", text)
+
+
+def test_pieces_cover_the_text() -> None:
+    assert pieces_of("a, b!", [(0, 1), (3, 4)], [1.0, -1.0]) == [
+        ("a", 1.0),
+        (", ", None),
+        ("b", -1.0),
+        ("!", None),
+    ]

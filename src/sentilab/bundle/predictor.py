@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sentilab.bundle.engines import Engine, EngineChoice, engine_of
 from sentilab.bundle.format import CARD, GOLDEN, VOCABULARY, Bundle, Manifest
 from sentilab.errors import DataError
-from sentilab.text.surface import spans_of
+from sentilab.text.surface import pieces_of, spans_of
 from sentilab.text.words import Encoding, Vocabulary
 
 BATCH = 256
@@ -117,7 +117,7 @@ class Predictor:
             probability=float(found[0, number]),
             probabilities=tuple(found[0].tolist()),
             side=self.labels[side],
-            pieces=_pieces(text, spans, [None] * (len(spans) - read) + weights),
+            pieces=tuple(pieces_of(text, spans, [None] * (len(spans) - read) + weights)),
         )
 
     def _cropped(self, ids: Ids) -> Ids:
@@ -165,22 +165,6 @@ def calibrated(probabilities: Floats, temperature: float | None) -> Floats:
 def _log_odds(probabilities: Floats) -> NDArray[np.float64]:
     p = np.clip(probabilities.astype(np.float64), CLIP, 1 - CLIP)
     return np.asarray(np.log(p / (1 - p)))
-
-
-def _pieces(
-    text: str, spans: list[tuple[int, int]], weights: list[float | None]
-) -> tuple[tuple[str, float | None], ...]:
-    """The words with their weights, and what stands between them with None."""
-    pieces: list[tuple[str, float | None]] = []
-    before = 0
-    for (start, end), weight in zip(spans, weights, strict=True):
-        if start > before:
-            pieces.append((text[before:start], None))
-        pieces.append((text[start:end], weight))
-        before = end
-    if before < len(text):
-        pieces.append((text[before:], None))
-    return tuple(pieces)
 
 
 def _check_golden(predictor: Predictor, bundle: Bundle, tolerance: float) -> None:

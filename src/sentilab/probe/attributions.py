@@ -19,7 +19,7 @@ from sentilab.models import import_keras
 from sentilab.probe.halves import halves
 from sentilab.probe.subject import BATCH, Classifier
 from sentilab.text import Encoding
-from sentilab.text.surface import Span, spans_of
+from sentilab.text.surface import Span, pieces_of, spans_of
 
 Encoded = NDArray[np.int32]
 Labels = NDArray[np.int64]
@@ -322,7 +322,7 @@ class Explanation:
 
     def pieces(self, method: Method) -> list[tuple[str, float | None]]:
         """The whole text in order; None for what is between words and what was cut off."""
-        return pieces(self.text, self.spans[self.first_read :], self.values[method])
+        return pieces_of(self.text, self.spans[self.first_read :], self.values[method])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; one entry for each word, with its place in the text."""
@@ -404,19 +404,3 @@ def explain(
         reference=reference,
         gap=gap,
     )
-
-
-def pieces(
-    text: str, spans: Sequence[Span], values: Sequence[float]
-) -> list[tuple[str, float | None]]:
-    """``text`` in order as words with their values and, with None, what is around them."""
-    found: list[tuple[str, float | None]] = []
-    at = 0
-    for (start, end), value in zip(spans, values, strict=True):
-        if start > at:
-            found.append((text[at:start], None))
-        found.append((text[start:end], value))
-        at = end
-    if at < len(text):
-        found.append((text[at:], None))
-    return found

@@ -1,5 +1,8 @@
 """Where a text's words stand in it, so that readers see their own writing and not the encoding's."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from sentilab.text.words import FILTERS
 
 _BETWEEN = frozenset(FILTERS) | {" "}
@@ -23,6 +26,25 @@ def spans_of(text: str) -> list[Span]:
         elif start is None:
             start = at
     return spans
+
+
+Value = TypeVar("Value")
+
+
+def pieces_of(
+    text: str, spans: Sequence[Span], values: Sequence[Value]
+) -> list[tuple[str, Value | None]]:
+    """``text`` in order as words with their values and, with None, what is around them."""
+    found: list[tuple[str, Value | None]] = []
+    at = 0
+    for (start, end), value in zip(spans, values, strict=True):
+        if start > at:
+            found.append((text[at:start], None))
+        found.append((text[start:end], value))
+        at = end
+    if at < len(text):
+        found.append((text[at:], None))
+    return found
 
 
 def _origins(lengths: list[int]) -> list[int]:
