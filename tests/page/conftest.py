@@ -69,8 +69,9 @@ def runtime() -> Path:
     return RUNTIME
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    # Not for longer than a module: while Playwright is there, no other test can run a loop of asyncio's.
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
