@@ -8,7 +8,7 @@ from typing import Any
 from sentilab import models, report, studies
 from sentilab.bundle import Built, build_bundle
 from sentilab.data import Dataset, leave_out, load
-from sentilab.errors import DataNotFound, ModelCannotTrain, SentilabError
+from sentilab.errors import DataNotFound, ModelCannotTrain, SentilabError, SettingsError
 from sentilab.probe import Subject
 from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
 from sentilab.text import cache_folder
@@ -157,8 +157,19 @@ def make_bundle(
 
     Raises SentilabError as that does, and if the data are not those that the run saw.
     """
-    (found,) = finished_runs([Path(run)])
-    return build_bundle(Subjects(load).of(found), Path(path), **making)
+    return build_bundle(Subjects(load).of(finished_run(Path(run))), Path(path), **making)
+
+
+def finished_run(folder: Path) -> RunFolder:
+    """The one finished run that ``folder``, of a run or of a study, holds.
+
+    Raises SentilabError, naming them, if there are several, and if there is none.
+    """
+    runs = finished_runs([folder])
+    if len(runs) > 1:
+        names = "".join(f"\n  {one.path}" for one in runs)
+        raise SettingsError(f"{folder} holds {len(runs)} finished runs; name one of them:{names}")
+    return runs[0]
 
 
 def finished_runs(folders: Sequence[Path]) -> list[RunFolder]:

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +65,17 @@ def test_what_cannot_be_exported_is_said(
     assert done.returncode == 1
     assert "no finished run here" in done.stderr
     assert not (tmp_path / "reviews-mlp").exists()
+
+
+def test_a_command_whose_extra_is_missing_says_which_to_install() -> None:
+    code = (
+        "import sys; sys.modules['keras'] = None\n"
+        "sys.argv = ['sentilab', 'summary', 'mlp']\n"
+        "from sentilab.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "keras" in done.stderr
+    assert 'pip install "sentilab[train]"' in done.stderr
+    assert "Traceback" not in done.stderr

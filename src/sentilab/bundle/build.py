@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentilab import __version__
+from sentilab import __version__, kernels
 from sentilab.bundle import card, engines, format, predictor
-from sentilab.bundle.format import Bundle, Manifest
+from sentilab.bundle.format import Manifest
 from sentilab.bundle.layers import layers_of, weights_of
 from sentilab.bundle.onnx_graph import onnx_graph
 from sentilab.errors import SentilabError, SettingsError
@@ -205,27 +205,18 @@ def _parity(subject: Subject, manifest: Manifest, contents: Mapping[str, bytes])
     ids = classifier.encode(_judged(subject, TEXTS))
     wanted = classifier.score(ids)
     found = {"onnx": float(np.abs(_scored(contents[format.ONNX], ids) - wanted).max())}
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "bundle"
-        filled = {format.GOLDEN: b"{}", format.CARD: b"", **contents}
-        bundle = _written(trial, manifest, filled)
-        try:
-            native = engines.NativeEngine(bundle, 1) if manifest.layers is not None else None
-        except RuntimeError:  # the kernel was not built here
-            native = None
-    if native is not None:
-        found["native"] = float(np.abs(native.scores(ids) - wanted).max())
+    if manifest.layers is not None and not kernels.missing():
+        compute = engines.Computation(
+            manifest.layers, weights_of(classifier.model), manifest.encoding
+        )
+        native = engines.for_each_label(compute(ids, threads=1))
+        found["native"] = float(np.abs(native - wanted).max())
     for form, largest in found.items():
         _require_like(f"as {form}", largest, subject)
     parity: dict[str, Any] = {"texts": len(ids), **found}
     if format.INT8 in contents:
         parity |= _cost_of_int8(subject, contents[format.INT8], ids, wanted)
     return parity
-
-
-def _written(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
-    format.write(path, manifest, contents)
-    return Bundle(path)
 
 
 def _cost_of_int8(

@@ -38,12 +38,12 @@ class Engine(Protocol):
 def engine_of(bundle: Bundle, choice: EngineChoice = "auto", threads: int = 0) -> Engine:
     """The engine asked for; "auto" is the kernel where it was built and knows the model's layers.
 
-    "auto" leaves models without an LSTM to ONNX Runtime, which is faster there (benchmarks/predict.py).
+    Models without an LSTM it leaves to ONNX Runtime, which is faster there (benchmarks/predict.py).
     ``threads``: 0 for as many as this process may use cores.
 
     Raises BundleError if the engine asked for cannot be had, or the weights do not fit the layers.
     """
-    threads = threads or _cores()
+    threads = threads or cores()
     if choice == "int8":
         if INT8 not in bundle.manifest.files:
             raise bundle.fault(INT8, "this bundle was made without a graph of 8 bits")
@@ -88,7 +88,7 @@ class NativeEngine:
         except ValueError as error:
             raise bundle.fault(WEIGHTS, str(error)) from error
         labels = len(bundle.manifest.labels)
-        if self._model.outputs != (1 if labels == 2 else labels) and self._model.outputs != labels:
+        if self._model.outputs != labels and (self._model.outputs, labels) != (1, 2):
             raise bundle.fault(
                 WEIGHTS, f"the model has {self._model.outputs} outputs for {labels} labels"
             )
@@ -100,10 +100,12 @@ class NativeEngine:
         if len(ids) > rows:
             parts = range(0, len(ids), rows)
             return np.concatenate([self.scores(ids[at : at + rows]) for at in parts])
-        answers = self._model(np.ascontiguousarray(ids, np.int32), self._threads)
-        if answers.shape[1] == 1:
-            answers = np.concatenate([1 - answers, answers], axis=1)
-        return answers
+        return for_each_label(self._model(np.ascontiguousarray(ids, np.int32), self._threads))
+
+
+def for_each_label(answers: Floats) -> Floats:
+    """Probabilities (texts, labels) of a model's outputs: a single one is the second label's."""
+    return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 
 class OnnxEngine:
@@ -366,7 +368,8 @@ def _tensors(bundle: Bundle) -> dict[str, Floats]:
     return {name: np.ascontiguousarray(one) for name, one in tensors.items()}
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

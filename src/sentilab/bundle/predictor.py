@@ -133,7 +133,7 @@ def load(path: Path | str, *, engine: EngineChoice = "auto", threads: int = 0) -
     """A bundle's folder or .zip as a Predictor, after all checks, its golden examples the last.
 
     ``engine``: "native" is Sentilab's compiled kernel, "onnx" ONNX Runtime, "int8" the same with
-    weights of 8 bits; "auto" takes the kernel wherever it can compute the model, since it is faster.
+    weights of 8 bits; "auto" takes whichever is faster, the kernel for LSTMs that it knows.
     ``threads``: 0 for as many as there are cores.
 
     Raises BundleError, saying which file is at fault, for anything that does not fit.

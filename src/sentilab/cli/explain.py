@@ -97,24 +97,21 @@ def command(
     if sum(one is not None for one in (text, file, identity)) != 1:
         raise click.UsageError("Give one of TEXT, --file and --id.")
     options.load_models(models_from)
-    runs = workbench.finished_runs([run])
-    if len(runs) > 1:
-        names = "".join(f"\n  {one.path}" for one in runs)
-        raise SettingsError(f"{run} holds {len(runs)} finished runs; name one of them:{names}")
+    found = workbench.finished_run(run)
     label = None
     if file is not None:
         text = _read(file)
     elif identity is not None:
-        text, label = _of_id(runs[0], identity, where, reading)
+        text, label = _of_id(found, identity, where, reading)
     methods: tuple[Method, ...] = tuple(one for one in METHODS if method in (one, "both"))
-    explainer = Explainer(Classifier.from_run(runs[0].path))
+    explainer = Explainer(Classifier.from_run(found.path))
     why = explain(explainer, text or "", methods, steps=steps, baseline=baseline)
     console = Console(highlight=False, markup=False, emoji=False)
     if label is not None:
         console.print(printable(f"Labelled {label}."))
     _show(console, why)
     if html is not None:
-        atomic.write_text(html, page.render(explained.explanation(why, runs[0].path.name)))
+        atomic.write_text(html, page.render(explained.explanation(why, found.path.name)))
         console.print(f"Page: {html}", soft_wrap=True)
     if data_file is not None:
         atomic.write_text(data_file, json.dumps(why.to_json(), indent=1, ensure_ascii=False) + "\n")

@@ -133,12 +133,9 @@ def _built(
 def _subject(run: Path, where: str | None, reading: dict[str, Any]) -> Any:
     from sentilab import workbench
 
-    runs = workbench.finished_runs([run])
-    if len(runs) > 1:
-        names = "".join(f"\n  {one.path}" for one in runs)
-        raise SettingsError(f"{run} holds {len(runs)} finished runs; name one of them:{names}")
+    found = workbench.finished_run(run)
     subjects = workbench.Subjects(lambda source: options.load_data(source, where, **reading))
-    return subjects.of(runs[0])
+    return subjects.of(found)
 
 
 def _is_bundle(path: Path) -> bool:

@@ -88,7 +88,9 @@ def command(
         for some in _given(texts):
             _answer(predictor, some, explain, as_json, alone=len(texts) == 1 and texts[0] != "-")
         return
-    threads = threads or _cores()
+    from sentilab.bundle.engines import cores
+
+    threads = threads or cores()
     # Batches side by side, each on one thread, use the cores better than one batch on all.
     predictor = bundles.load(bundle, engine=engine, threads=1)
     _score(predictor, source, out or _beside(source), explain, as_json, threads, options)
@@ -177,11 +179,6 @@ def _beside(source: Path) -> Path:
     packed = ".gz" if source.suffix == ".gz" else ""
     plain = Path(source.name.removesuffix(packed))
     return source.with_name(f"{plain.stem}.scored{plain.suffix}{packed}")
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _score(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sentilab.errors import SentilabError, SettingsError
+from sentilab.errors import SettingsError
 
 # What batches of any size up to the largest need again and again.
 KEPT_MEMORY = 32 << 20
@@ -122,18 +122,9 @@ def command(
 
     Only this machine can reach it, unless --host says otherwise; then requests need an API key.
     """
-    try:
-        from sentilab import serve
-        from sentilab.serve.access import is_loopback
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "sentilab":
-            raise
-        raise SentilabError(
-            f"Serving needs {error.name}, which is not installed.\n"
-            '  Install what it needs with: pip install "sentilab[serve]"'
-        ) from error
-    from sentilab import kernels
+    from sentilab import kernels, serve
     from sentilab.bundle import load
+    from sentilab.serve.access import is_loopback
 
     keys = _keys(api_key, api_key_file)
     loopback = is_loopback(host)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sentilab.serve.batching import Job, Lane
 from sentilab.serve.metrics import Metrics
 from sentilab.serve.settings import ServiceSettings
-from sentilab.text.words import Encoding, Vocabulary, tokenize
+from sentilab.text.words import Encoding, Vocabulary
 
 
 class Manifest(Protocol):
@@ -128,19 +128,14 @@ class ServedModel:
 
     def _predict(self, texts: Sequence[str]) -> list[Answer]:
         vocabulary = self.predictor.vocabulary
-        tokens = tokenize(texts)
-        ids = vocabulary.encode_tokens(tokens, np.arange(len(texts)))
+        ids, counts = vocabulary.encode_counting(texts)
         probabilities = self.predictor.probabilities_of(ids)
         numbers = self.predictor.decide(probabilities)
-        read = np.minimum(tokens.lengths, vocabulary.encoding.length)
+        length = vocabulary.encoding.length
         return [
-            Answer(number, tuple(row), words, seen)
-            for number, row, words, seen in zip(
-                numbers.tolist(),
-                probabilities.tolist(),
-                tokens.lengths.tolist(),
-                read.tolist(),
-                strict=True,
+            Answer(number, tuple(row), words, min(words, length))
+            for number, row, words in zip(
+                numbers.tolist(), probabilities.tolist(), counts, strict=True
             )
         ]
 

@@ -168,18 +168,24 @@ class Vocabulary:
 
     def encode(self, texts: Iterable[str]) -> NDArray[np.int32]:
         """Integers of shape (texts, length)."""
+        return self.encode_counting(texts)[0]
+
+    def encode_counting(self, texts: Iterable[str]) -> tuple[NDArray[np.int32], list[int]]:
+        """The same, and how many words each text has, those that are not kept among them."""
         # Text by text: only the words that are kept are looked up, which is several times as fast
         # as numbering all of them. ``encode_tokens`` is for texts that are encoded again and again.
         length, number_of = self.encoding.length, self._numbers.__getitem__
         rows: list[list[int]] = []
+        counts: list[int] = []
         for text in texts:
             words = words_of(text)
+            counts.append(len(words))
             row = list(map(number_of, words[-length:]))
             rows.append(row if len(words) >= length else [Encoding.START, *row])
         encoded = np.full((len(rows), length), Encoding.PAD, np.int32)
         for number, row in enumerate(rows):
             encoded[number, length - len(row) :] = row
-        return encoded
+        return encoded, counts
 
     def encode_tokens(self, tokens: Tokens, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Integers of shape (rows, length) for the texts ``rows``."""
