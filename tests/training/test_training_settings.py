@@ -42,7 +42,7 @@ def test_other_data_means_another_folder() -> None:
         ({"learning_rate": float("nan")}, "learning_rate is nan; it must be a number"),
         ({"learning_rate": -1.0}, "at least 0"),
         ({"validation_fraction": 1.0}, "must lie between 0 and 1"),
-        ({"protocol": "cross"}, '"notebook" or "holdout"'),
+        ({"protocol": "cross"}, '"notebook", "holdout" or "validation"'),
         ({"early_stopping": {"monitor": "val_acc"}}, '"val_accuracy"'),
         ({"early_stopping": {"patience": -1}}, "early_stopping.patience is -1"),
         ({"early_stopping": {"patient": 1}}, "patient"),

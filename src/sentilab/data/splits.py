@@ -14,7 +14,7 @@ from sentilab.errors import DataError
 
 Rows = NDArray[np.int64]
 
-PROTOCOLS = ("notebook", "holdout")
+PROTOCOLS = ("notebook", "holdout", "validation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,7 @@ def partition(
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
     seed: int = 297,
+    fold: tuple[int, int] | None = None,
 ) -> Partition:
     """Splits ``dataset`` as ``protocol`` says.
 
@@ -65,6 +66,10 @@ def partition(
     "holdout": test as given; training rows that repeat a test text are left out; validation is
     ``validation_fraction`` of the rest, stratified by label. Without official splits a test part of
     ``test_fraction`` is carved first, in the same way, under either protocol.
+    "validation": as "holdout", but the test part stays unread, and the validation part is judged.
+
+    ``fold`` (number, of how many): the test part is that fold of the training rows, where there are
+    official splits, whose test rows are then in no part; else of all rows.
 
     Raises DataError if a label has too few rows to stand on every side, ValueError for another
     protocol.
@@ -73,18 +78,23 @@ def partition(
         raise ValueError(f'protocol "{protocol}": it must be one of {", ".join(PROTOCOLS)}')
     rows = np.arange(len(dataset))
     official = dataset.splits is not None
-    if official and protocol == "notebook":
+    if official and protocol == "notebook" and fold is None:
         train, test = rows[dataset.splits == "train"], rows[dataset.splits == "test"]
         return Partition(train, test, test, protocol, dataset)
     groups = repeat_groups(dataset)
     if official:
         train, test = rows[dataset.splits == "train"], rows[dataset.splits == "test"]
-    else:
+    if fold is not None:
+        pool = train[~np.isin(groups[train], groups[test])] if official else rows
+        train, test = _fold(pool, groups, dataset, *fold, seed)
+    elif not official:
         train, test = _carve(rows, groups, dataset, test_fraction, seed)
     if protocol == "notebook":
         return Partition(train, test, test, protocol, dataset)
     clean = train[~np.isin(groups[train], groups[test])]
     train, validation = _carve(clean, groups, dataset, validation_fraction, seed)
+    if protocol == "validation":
+        test = validation
     return Partition(train, validation, test, protocol, dataset)
 
 
@@ -97,6 +107,29 @@ def repeat_groups(dataset: Dataset) -> Rows:
         np.int64,
         len(dataset),
     )
+
+
+def _fold(
+    rows: Rows, groups: Rows, dataset: Dataset, number: int, folds: int, seed: int
+) -> tuple[Rows, Rows]:
+    """(the rest, fold ``number`` from 1): whole groups, each label in like shares in every fold."""
+    random = np.random.default_rng(seed)
+    labels = dataset.labels[rows]
+    _, first, group_of, sizes = np.unique(
+        groups[rows], return_index=True, return_inverse=True, return_counts=True
+    )
+    fold_of = np.zeros(len(sizes), np.int64)
+    for label, name in enumerate(dataset.label_names):
+        mine = random.permutation(np.flatnonzero(labels[first] == label))
+        if 0 < len(mine) < folds:
+            raise DataError(
+                f'{dataset.name}: the label "{name}" has {len(mine)} different texts, too few for '
+                f"{folds} folds. Ask for fewer folds, or leave the label out."
+            )
+        before = np.cumsum(sizes[mine]) - sizes[mine]
+        fold_of[mine] = before * folds // max(1, sizes[mine].sum())
+    chosen = (fold_of == number - 1)[group_of]
+    return rows[~chosen], rows[chosen]
 
 
 def _carve(

@@ -12,6 +12,7 @@ from sentilab.models.registry import (
     load_models_from,
     names,
     register,
+    solve,
 )
 from sentilab.models.summary import summary
 
@@ -32,5 +33,6 @@ __all__ = [
     "register",
     "require_fused_kernel",
     "require_trainable",
+    "solve",
     "summary",
 ]

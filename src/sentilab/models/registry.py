@@ -13,9 +13,13 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sentilab.errors import SentilabError, SettingsError
 from sentilab.models.backend import import_keras
@@ -23,6 +27,7 @@ from sentilab.models.backend import import_keras
 if TYPE_CHECKING:
     from sentilab.layers import KernelChoice
 
+Solver = Callable[..., Any]
 ModelFunction = TypeVar("ModelFunction", bound=Callable[..., Any])
 
 
@@ -40,13 +45,16 @@ class Registered:
     """A model's function and what is said of it.
 
     ``sequential`` marks a model that reads the words one after another, which takes long: studies
-    put such models last.
+    put such models last. ``solver`` is the function that fits a model which is not trained in steps.
+    ``defaults`` are settings of a run, such as words, length or epochs, that suit the model.
     """
 
     name: str
     summary: str
     sequential: bool
     function: Callable[..., Any]
+    solver: Solver | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -62,7 +70,12 @@ _registered: dict[str, Registered] = {}
 
 
 def register(
-    name: str, *, summary: str, sequential: bool = False
+    name: str,
+    *,
+    summary: str,
+    sequential: bool = False,
+    solver: Solver | None = None,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[[ModelFunction], ModelFunction]:
     """Makes a function from a Task and settings to a Keras model known under ``name``.
 
@@ -80,7 +93,9 @@ def register(
             raise SettingsError(
                 f'A model named "{name}" is registered already; choose another name.'
             )
-        _registered[name] = Registered(name, summary, sequential, function)
+        _registered[name] = Registered(
+            name, summary, sequential, function, solver, MappingProxyType(dict(defaults))
+        )
         return function
 
     return add
@@ -196,6 +211,31 @@ def _fault(model: Any, task: Task) -> str:
             "use keras.Input((task.length,)), or keras.Input((None,)) for any length."
         )
     return ""
+
+
+def solve(
+    name: str,
+    task: Task,
+    x: NDArray[np.int32],
+    labels: NDArray[np.int64],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    seed: int,
+) -> Any:
+    """The model of that name as its solver fits it to ``x`` (texts, length) and ``labels`` (texts,).
+
+    Raises SettingsError as ``build`` does, and for a model that has no solver.
+    """
+    check_settings(name, settings or {})
+    solver = describe(name).solver
+    if solver is None:
+        raise SettingsError(f'The model "{name}" is trained in steps; it has no solver.')
+    model = solver(task, x, labels, seed, **(describe(name).settings | dict(settings or {})))
+    fault = _fault(model, task)
+    if fault:
+        raise SettingsError(f'The model "{name}" cannot be used: {fault}')
+    model.name = name
+    return model
 
 
 def load_models_from(path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from sentilab.training.examples import Examples, Part, Preparation
 from sentilab.training.folder import Predictions, RunFolder
+from sentilab.training.options import (
+    AdversarialTraining,
+    EarlyStopping,
+    Schedule,
+    WeightAveraging,
+)
 from sentilab.training.progress import Listener, Silence, Step
 from sentilab.training.run import TrainingDiverged, train
 from sentilab.training.settings import (
     DEFAULT_SEED,
-    EarlyStopping,
     Kernels,
     Protocol,
     RunSettings,
@@ -15,6 +20,7 @@ from sentilab.training.stopping import EpochMetrics, Verdict, judge, kept_epoch
 
 __all__ = [
     "DEFAULT_SEED",
+    "AdversarialTraining",
     "EarlyStopping",
     "EpochMetrics",
     "Examples",
@@ -26,10 +32,12 @@ __all__ = [
     "Protocol",
     "RunFolder",
     "RunSettings",
+    "Schedule",
     "Silence",
     "Step",
     "TrainingDiverged",
     "Verdict",
+    "WeightAveraging",
     "judge",
     "kept_epoch",
     "train",

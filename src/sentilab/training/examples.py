@@ -23,7 +23,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Examples:
-    """What the settings make of a dataset. Under the notebook protocol ``validation is test``."""
+    """What the settings make of a dataset.
+
+    Under the protocols "notebook" and "validation" ``validation is test``.
+    """
 
     train: Part
     validation: Part
@@ -68,6 +71,7 @@ class Preparation:
                 settings.protocol,
                 validation_fraction=settings.validation_fraction,
                 seed=settings.split_seed,
+                fold=None if settings.folds is None else (settings.fold or 1, settings.folds),
             )
         return self._partitions[key]
 
@@ -80,7 +84,7 @@ class Preparation:
                 self.tokens, rows.train, Encoding(settings.words, settings.length)
             )
             test = self._part(rows.test, vocabulary)
-            shared = settings.protocol == "notebook"
+            shared = rows.validation is rows.test
             self._examples[key] = Examples(
                 train=self._part(rows.train, vocabulary),
                 validation=test if shared else self._part(rows.validation, vocabulary),
@@ -102,4 +106,10 @@ class Preparation:
 
 
 def _partition_key(settings: RunSettings) -> tuple[Any, ...]:
-    return (settings.protocol, settings.validation_fraction, settings.split_seed)
+    return (
+        settings.protocol,
+        settings.validation_fraction,
+        settings.split_seed,
+        settings.folds,
+        settings.fold,
+    )

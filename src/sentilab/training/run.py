@@ -90,6 +90,8 @@ def _train(
     task = models.Task(settings.words, settings.length, examples.classes)
     keras.utils.clear_session()
     keras.utils.set_random_seed(settings.seed)
+    if models.describe(settings.model).solver is not None:
+        return _solve(settings, examples, run, listener, task)
     model = models.build(
         settings.model, task, settings.model_settings, kernels=settings.kernels or "auto"
     )
@@ -140,6 +142,29 @@ def _train(
     _finish(settings, examples, run, model, state, scored, kept)
     if not keep_state:
         run.state.unlink(missing_ok=True)
+    return run
+
+
+def _solve(
+    settings: RunSettings, examples: Examples, run: RunFolder, listener: Listener, task: models.Task
+) -> RunFolder:
+    """A model with a solver: its one step stands in the curve as one epoch."""
+    started = time.perf_counter()
+    train, validation = examples.train, examples.validation
+    model = models.solve(
+        settings.model, task, train.x, train.labels, settings.model_settings, seed=settings.seed
+    )
+    run.write_json("environment.json", environment() | {"lstm_path": models.lstm_path(model)})
+    run.write_json("anatomy.json", models.anatomy(model, task).to_json())
+    listener.on_validate(1)
+    scored = score(model, validation)
+    state = resume.State()
+    fitted = metrics(score(model, train), train.labels)
+    state.history.append(EpochMetrics(1, *fitted, *metrics(scored, validation.labels)))
+    state.seconds.append(time.perf_counter() - started)
+    run.write_curve(state.history, state.seconds)
+    listener.on_epoch(state.history[-1], 1, state.seconds[-1])
+    _finish(settings, examples, run, model, state, scored, 1)
     return run
 
 

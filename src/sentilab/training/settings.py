@@ -2,43 +2,30 @@
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from sentilab.errors import SettingsError
+from sentilab.training.options import (
+    AdversarialTraining,
+    EarlyStopping,
+    Schedule,
+    WeightAveraging,
+)
+from sentilab.training.require import require
 
-Protocol = Literal["notebook", "holdout"]
+Protocol = Literal["notebook", "holdout", "validation"]
 Kernels = Literal["fused", "keras"]
-Monitor = Literal["val_accuracy", "val_loss", "accuracy", "loss"]
 
 DEFAULT_SEED = 297
 
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """Stop once ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
-
-    With ``restore_best`` the weights of the best epoch are kept, else those of the last one.
-    The rule is that of keras.callbacks.EarlyStopping.
-    """
-
-    monitor: Monitor = "val_accuracy"
-    patience: int = 3
-    min_delta: float = 0.0
-    restore_best: bool = False
-
-    def __post_init__(self) -> None:
-        """Raises SettingsError for a metric or a number that cannot be meant."""
-        if self.monitor not in get_args(Monitor):
-            raise SettingsError(
-                f'early_stopping.monitor is "{self.monitor}"; it must be one of '
-                + ", ".join(f'"{name}"' for name in get_args(Monitor))
-                + "."
-            )
-        _require("early_stopping.patience", self.patience, int, lowest=0)
-        _require("early_stopping.min_delta", self.min_delta, float, lowest=0)
-        _require("early_stopping.restore_best", self.restore_best, bool)
+# Settings that are tables of their own.
+_TABLES = {
+    "early_stopping": EarlyStopping,
+    "schedule": Schedule,
+    "averaging": WeightAveraging,
+    "adversarial": AdversarialTraining,
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +36,13 @@ class RunSettings:
     the encoding's (sentilab.text.Encoding); ``validation_fraction`` and ``split_seed`` say how the
     holdout protocol carves its validation part. ``kernels`` demands the code that computes LSTMs:
     "fused" or "keras"; by default the fused kernel does wherever it can.
+
+    Under the protocol "validation" the test part is never read: what a run is judged on is the
+    validation part. With ``folds`` the test part is instead the fold number ``fold`` (from 1) of so
+    many, of the training rows where the data have official splits, else of all rows.
+
+    ``label_smoothing`` takes that share of each label's probability and spreads it over all;
+    ``clip_norm`` bounds the gradient's norm; ``bucketed`` puts texts of like length into one batch.
     """
 
     model: str
@@ -64,19 +58,27 @@ class RunSettings:
     words: int = 20_000
     length: int = 200
     kernels: Kernels | None = None
+    schedule: Schedule | None = None
+    averaging: WeightAveraging | None = None
+    adversarial: AdversarialTraining | None = None
+    label_smoothing: float | None = None
+    clip_norm: float | None = None
+    bucketed: bool | None = None
+    folds: int | None = None
+    fold: int | None = None
 
     def __post_init__(self) -> None:
         """Raises SettingsError naming the first setting that is out of its range."""
         if not self.model or not isinstance(self.model, str):
             raise SettingsError("model is missing; `sentilab models` lists the names.")
-        _require("batch_size", self.batch_size, int, lowest=1)
-        _require("epochs", self.epochs, int, lowest=1)
-        _require("learning_rate", self.learning_rate, float, lowest=0)
-        _require("seed", self.seed, int, lowest=0)
-        _require("split_seed", self.split_seed, int, lowest=0)
-        _require("words", self.words, int, lowest=5)
-        _require("length", self.length, int, lowest=1)
-        _require("validation_fraction", self.validation_fraction, float, lowest=0)
+        require("batch_size", self.batch_size, int, lowest=1)
+        require("epochs", self.epochs, int, lowest=1)
+        require("learning_rate", self.learning_rate, float, lowest=0)
+        require("seed", self.seed, int, lowest=0)
+        require("split_seed", self.split_seed, int, lowest=0)
+        require("words", self.words, int, lowest=5)
+        require("length", self.length, int, lowest=1)
+        require("validation_fraction", self.validation_fraction, float, lowest=0)
         if not 0 < self.validation_fraction < 1:
             raise SettingsError(
                 f"validation_fraction is {self.validation_fraction}; it must lie between 0 and 1."
@@ -85,8 +87,21 @@ class RunSettings:
             raise SettingsError(f'kernels is "{self.kernels}"; it must be "fused" or "keras".')
         if self.protocol not in get_args(Protocol):
             raise SettingsError(
-                f'protocol is "{self.protocol}"; it must be "notebook" or "holdout".'
+                f'protocol is "{self.protocol}"; it must be "notebook", "holdout" or "validation".'
             )
+        if self.label_smoothing is not None:
+            require("label_smoothing", self.label_smoothing, float, lowest=0, highest=1)
+        if self.clip_norm is not None:
+            require("clip_norm", self.clip_norm, float, lowest=0)
+        if self.bucketed is not None:
+            require("bucketed", self.bucketed, bool)
+        if (self.folds is None) != (self.fold is None):
+            raise SettingsError(
+                "folds and fold belong together: how many, and which one is tested."
+            )
+        if self.folds is not None:
+            require("folds", self.folds, int, lowest=2)
+            require("fold", self.fold, int, lowest=1, highest=self.folds)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as for TOML: settings that are None are left out."""
@@ -98,9 +113,11 @@ class RunSettings:
         plain = dict(plain)
         for key in plain.keys() - {one.name for one in fields(cls)}:
             raise SettingsError(f'"{key}" is not a setting of a run.')
-        stopping = plain.pop("early_stopping", None)
         try:
-            return cls(**plain, early_stopping=EarlyStopping(**stopping) if stopping else None)
+            for name, table in _TABLES.items():
+                if plain.get(name) is not None:
+                    plain[name] = table(**plain[name])
+            return cls(**plain)
         except TypeError as error:
             raise SettingsError(f"These settings do not fit: {error}.") from error
 
@@ -115,13 +132,3 @@ class RunSettings:
             f"{self.model}-b{self.batch_size}-e{self.epochs}-s{self.seed}-{self.protocol}"
             f"-{self.fingerprint(data_fingerprint)[:10]}"
         )
-
-
-def _require(name: str, value: object, kind: type, lowest: float | None = None) -> None:
-    accepted = (int, float) if kind is float else kind
-    right_kind = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
-    if not right_kind or (isinstance(value, float) and not math.isfinite(value)):
-        noun = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise SettingsError(f"{name} is {value!r}; it must be {noun}.")
-    if lowest is not None and isinstance(value, int | float) and value < lowest:
-        raise SettingsError(f"{name} is {value}; it must be at least {lowest}.")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sentilab.training.settings import EarlyStopping
+from sentilab.training.options import EarlyStopping
 
 
 @dataclass(frozen=True)

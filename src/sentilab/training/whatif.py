@@ -7,7 +7,7 @@ would have had the same curve up to there. Beyond its own end a curve says nothi
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sentilab.training.settings import EarlyStopping
+from sentilab.training.options import EarlyStopping
 from sentilab.training.stopping import EpochMetrics, judge, kept_epoch
 
 RULES = tuple(
