@@ -1,46 +1,10 @@
 // The LSTM's forward pass for a caller that has neither C++ nor XLA: a plain structure, and threads
 // that last as long as the call. inference.py has the same structure.
 
-#include <atomic>
 #include <new>
-#include <system_error>
-#include <thread>
-#include <vector>
 
 #include "lstm.h"
-
-namespace sentilab {
-namespace {
-
-// A thread costs some 20 microseconds to start, a call takes milliseconds; threads that outlive no
-// call need no care when the process forks or ends.
-class OwnThreads final : public Workers {
- public:
-  explicit OwnThreads(int threads) : threads_(threads) {}
-
-  void run(int64_t tasks, Task task, void* context) override {
-    std::atomic<int64_t> next{0};
-    auto work = [&] {
-      for (int64_t n = next++; n < tasks; n = next++) task(context, n);
-    };
-    std::vector<std::thread> others;
-    const int64_t helpers = (threads_ < tasks ? threads_ : tasks) - 1;
-    if (helpers > 0) others.reserve(static_cast<size_t>(helpers));
-    try {
-      for (int64_t t = 0; t < helpers; ++t) others.emplace_back(work);
-    } catch (const std::system_error&) {
-      // The system has no thread left to give: those that there are do all of it.
-    }
-    work();
-    for (std::thread& one : others) one.join();
-  }
-
- private:
-  const int64_t threads_;
-};
-
-}  // namespace
-}  // namespace sentilab
+#include "own_threads.h"
 
 // Shapes as in lstm.h. The second of two directions reads against the first.
 struct SentilabLstmCall {

@@ -15,16 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentilab import atomic
 from sentilab.errors import DataError
-
-if TYPE_CHECKING:
-    from sentilab.data import Dataset
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 # What is lower case depends on Python's Unicode tables, and so do the words.
@@ -85,6 +82,15 @@ class Tokens:
         return self.ids[np.repeat(self.offsets[rows], lengths) + within], lengths
 
 
+class Fingerprinted(Protocol):
+    """Texts and what identifies them, such as a Dataset."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def texts(self) -> Iterable[str]: ...
+
+
 def words_of(text: str) -> list[str]:
     """A text's words. Source: keras.preprocessing.text.text_to_word_sequence."""
     spaced = _decoded(_encoded(text.lower()).translate(_BYTES_TO_SPACES))
@@ -116,7 +122,22 @@ def cache_folder() -> Path:
     return user_cache_path("sentilab") / "tokens"
 
 
-def cached_tokens(dataset: "Dataset", folder: Path | None) -> Tokens:
+def joined(first: Tokens, second: Tokens) -> Tokens:
+    """The texts of both, one after the other, over one list of words."""
+    number_of = {word: number for number, word in enumerate(first.words)}
+    renumbered = np.fromiter(
+        (number_of.setdefault(word, len(number_of)) for word in second.words),
+        np.int32,
+        len(second.words),
+    )
+    return Tokens(
+        ids=np.concatenate([first.ids, renumbered[second.ids]]),
+        offsets=np.concatenate([first.offsets, first.offsets[-1] + second.offsets[1:]]),
+        encoded_words=_encoded("\n".join(number_of)),
+    )
+
+
+def cached_tokens(dataset: Fingerprinted, folder: Path | None) -> Tokens:
     """The dataset's tokens, from ``folder`` if they were computed before; None: no cache.
 
     The file is keyed by the data's fingerprint and the tokeniser's version, and holds a checksum:
@@ -187,12 +208,16 @@ class Vocabulary:
             encoded[number, length - len(row) :] = row
         return encoded, counts
 
-    def encode_tokens(self, tokens: Tokens, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Integers of shape (rows, length) for the texts ``rows``."""
+    def numbers(self, tokens: Tokens) -> NDArray[np.int32]:
+        """The integer of each of ``tokens.words``: shape (distinct words,)."""
         unknown = Encoding.OUT_OF_VOCABULARY
-        table = np.fromiter(
+        return np.fromiter(
             (self.index.get(word, unknown) for word in tokens.words), np.int32, len(tokens.words)
         )
+
+    def encode_tokens(self, tokens: Tokens, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Integers of shape (rows, length) for the texts ``rows``."""
+        table = self.numbers(tokens)
         length = self.encoding.length
         encoded = np.full((len(rows), length), Encoding.PAD, np.int32)
         kept = np.minimum(tokens.lengths[rows], length)

@@ -1,21 +1,25 @@
-// Adam, the dense layer and the embedding against plain loops, on every instruction set of this
+// Adam, the dense layer, the embedding and n-grams against plain loops, on every instruction set of this
 // processor, on one thread and on three; and what the memory pool finds again.
 
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <map>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "adam.h"
 #include "dense.h"
 #include "embedding.h"
 #include "memory.h"
+#include "ngrams.h"
 
 namespace {
 
@@ -153,6 +157,65 @@ bool sizes_that_differ_a_little_share_a_block() {
   return right;
 }
 
+// Each n-gram's texts by its words themselves; then by its number, which no two of these share.
+bool ngrams_are_right(const sentilab::Ngrams& of, sentilab::Workers& workers) {
+  std::map<std::vector<int32_t>, std::vector<int64_t>> texts_of;
+  for (int64_t text = 0; text < of.texts; ++text) {
+    for (int64_t start = 0; start < of.length; ++start) {
+      std::vector<int32_t> words;
+      for (int64_t at = start; at < of.length && at - start < of.orders; ++at) {
+        const int32_t word = of.ids[text * of.length + at];
+        if (word == 0 || word == 2) break;
+        words.push_back(word);
+        std::vector<int64_t>& texts = texts_of[words];
+        if (texts.empty() || texts.back() != text) texts.push_back(text);
+      }
+    }
+  }
+  std::map<uint32_t, std::vector<int64_t>> kept;
+  for (const auto& one : texts_of) {
+    if (static_cast<int64_t>(one.second.size()) < of.least) continue;
+    uint32_t hash = 0;
+    for (int32_t word : one.first) hash = sentilab::ngram_hash(hash, static_cast<uint32_t>(word));
+    kept[hash] = one.second;
+  }
+  if (static_cast<int64_t>(kept.size()) > of.features) {
+    std::vector<std::pair<int64_t, uint32_t>> order;
+    for (const auto& one : kept) order.push_back({-static_cast<int64_t>(one.second.size()), one.first});
+    std::sort(order.begin(), order.end());
+    for (size_t i = static_cast<size_t>(of.features); i < order.size(); ++i) kept.erase(order[i].second);
+  }
+  const sentilab::NgramCounts found = sentilab::count_ngrams(of, workers);
+  if (found.hashes.size() != kept.size()) return false;
+  std::vector<std::vector<int32_t>> features(static_cast<size_t>(of.texts));
+  int32_t feature = 0;
+  for (const auto& one : kept) {
+    const size_t f = static_cast<size_t>(feature);
+    if (found.hashes[f] != one.first) return false;
+    if (found.frequencies[f] != static_cast<int32_t>(one.second.size())) return false;
+    for (int64_t text : one.second) features[static_cast<size_t>(text)].push_back(feature);
+    ++feature;
+  }
+  std::vector<int32_t> indices;
+  for (size_t text = 0; text < features.size(); ++text) {
+    if (found.starts[text] != static_cast<int64_t>(indices.size())) return false;
+    indices.insert(indices.end(), features[text].begin(), features[text].end());
+  }
+  return found.indices == indices;
+}
+
+bool drawn_ngrams_are_right(int64_t texts, int64_t length, int32_t words, sentilab::Workers& workers) {
+  std::mt19937 engine(7);
+  std::vector<int32_t> ids(static_cast<size_t>(texts * length));
+  for (int32_t& one : ids) one = static_cast<int32_t>(engine() % static_cast<uint32_t>(words));
+  bool right = true;
+  for (int64_t features : {int64_t{50}, int64_t{1} << 31}) {
+    right = right && ngrams_are_right({ids.data(), texts, length, 3, 2, features}, workers) &&
+            ngrams_are_right({ids.data(), texts, length, 1, 1, features}, workers);
+  }
+  return right;
+}
+
 }  // namespace
 
 int main() {
@@ -181,6 +244,12 @@ int main() {
               embedding_is_right(300, 1000, 128, workers);
       add(where + "reading a table's rows, and its gradient", right);
     }
+  }
+  for (int threads : {1, 3}) {
+    Threads workers(threads);
+    add(std::to_string(threads) + " threads: which texts have which n-grams",
+        drawn_ngrams_are_right(0, 5, 9, workers) && drawn_ngrams_are_right(40, 30, 9, workers) &&
+            drawn_ngrams_are_right(300, 70, 2000, workers));
   }
   add("memory: sizes that differ a little share a block",
       sizes_that_differ_a_little_share_a_block());
