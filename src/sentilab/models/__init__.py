@@ -1,9 +1,22 @@
 """A name and settings -> a Keras model. Keras itself is imported when a model is built."""
 
-from sentilab.models import bilstm, mlp  # noqa: F401  # importing registers the built-in models
+from sentilab.models import (  # noqa: F401  # importing registers the built-in models
+    averaging,
+    bilstm,
+    characters,
+    convolution,
+    ensemble,
+    fasttext,
+    logistic,
+    majority,
+    mlp,
+    naive_bayes,
+    recurrent,
+)
 from sentilab.models.anatomy import Anatomy, LayerAnatomy, anatomy, require_trainable
 from sentilab.models.backend import import_keras, load, lstm_path, require_fused_kernel
 from sentilab.models.head import head
+from sentilab.models.padding import ignores_padding
 from sentilab.models.registry import (
     Task,
     build,
@@ -14,17 +27,22 @@ from sentilab.models.registry import (
     register,
     solve,
 )
+from sentilab.models.space import Choices, Range, Space
 from sentilab.models.summary import summary
 
 __all__ = [
     "Anatomy",
+    "Choices",
     "LayerAnatomy",
+    "Range",
+    "Space",
     "Task",
     "anatomy",
     "build",
     "check_settings",
     "describe",
     "head",
+    "ignores_padding",
     "import_keras",
     "load",
     "load_models_from",

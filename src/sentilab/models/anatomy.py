@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from sentilab.errors import ModelCannotTrain
+from sentilab.models import own_layers
 from sentilab.models.backend import import_keras
 from sentilab.models.registry import Task
 
@@ -153,7 +154,7 @@ def _formula(layer: Any, given: Shape) -> tuple[str, int]:
         return f"2 directions × {f'({formula})' if one_matrix else formula}", 2 * value
     gates = _gates(layer)
     if not gates:
-        return "", 0
+        return own_layers.formula(layer)
     inputs, units = given[-1] or 0, layer.units
     # A GRU that resets after the matrix product has a bias on either side of the reset.
     biases = (2 if getattr(layer, "reset_after", False) else 1) * int(layer.use_bias)
@@ -209,7 +210,8 @@ def _explanation(layer: Any, given: Shape, result: Shape) -> str:
         return f"in training, {layer.rate:.0%} of the numbers are set to 0; the shape stays"
     if isinstance(layer, layers.LayerNormalization | layers.BatchNormalization):
         return "brought to mean 0 and variance 1, then scaled and shifted; the shape stays"
-    return "the shape stays" if given == result else f"{given} becomes {result}"
+    own = own_layers.explanation(layer, result)
+    return own or ("the shape stays" if given == result else f"{given} becomes {result}")
 
 
 def _kept(recurrent: Any, result: Shape) -> str:

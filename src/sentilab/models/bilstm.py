@@ -11,14 +11,30 @@ from sentilab.errors import SettingsError
 from sentilab.models.backend import import_keras
 from sentilab.models.head import head
 from sentilab.models.registry import Task, register
+from sentilab.models.space import Declared, Range
 
 if TYPE_CHECKING:
     from keras import Model
 
     from sentilab.layers import Precision
 
+SPACE: Declared = {
+    "embedding": [32, 64, 128],
+    "units": [16, 32, 64, 128],
+    "masked": [False, True],
+    "length": [100, 200, 400],
+    "learning_rate": Range(0.0003, 0.01, log=True),
+    "batch_size": [16, 32, 64, 128],
+    "epochs": Range(1, 4),
+}
 
-@register("bilstm2", summary="two bidirectional LSTM layers over word vectors", sequential=True)
+
+@register(
+    "bilstm2",
+    summary="two bidirectional LSTM layers over word vectors",
+    sequential=True,
+    space=SPACE,
+)
 def bilstm2(
     task: Task,
     *,
@@ -31,7 +47,7 @@ def bilstm2(
     from sentilab import layers
 
     keras = import_keras()
-    factors = _precision(precision)
+    factors = factors_of(precision)
     words = keras.Input((None,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, mask_zero=masked, name="embedding")(words)
     x = layers.Bidirectional(
@@ -41,7 +57,12 @@ def bilstm2(
     return keras.Model(words, head(x, task), name="bilstm2")
 
 
-@register("bilstm1", summary="one bidirectional LSTM layer over word vectors", sequential=True)
+@register(
+    "bilstm1",
+    summary="one bidirectional LSTM layer over word vectors",
+    sequential=True,
+    space=SPACE,
+)
 def bilstm1(
     task: Task,
     *,
@@ -54,14 +75,15 @@ def bilstm1(
     from sentilab import layers
 
     keras = import_keras()
-    factors = _precision(precision)
+    factors = factors_of(precision)
     words = keras.Input((None,), dtype="int32", name="words")
     x = layers.Embedding(task.words, embedding, mask_zero=masked, name="embedding")(words)
     x = layers.Bidirectional(layers.LSTM(units), name="bidirectional_1", precision=factors)(x)
     return keras.Model(words, head(x, task), name="bilstm1")
 
 
-def _precision(word: str) -> "Precision":
+def factors_of(word: str) -> "Precision":
+    """The setting ``precision`` of an LSTM; raises SettingsError for anything else."""
     if word not in ("float32", "bf16"):
         raise SettingsError(f'The setting precision is {word!r}; it must be "float32" or "bf16".')
     return cast("Precision", word)

@@ -5,12 +5,23 @@ from typing import TYPE_CHECKING
 from sentilab.models.backend import import_keras
 from sentilab.models.head import head
 from sentilab.models.registry import Task, register
+from sentilab.models.space import Range
 
 if TYPE_CHECKING:
     from keras import Model
 
 
-@register("mlp", summary="two dense layers over all word vectors at once")
+@register(
+    "mlp",
+    summary="two dense layers over all word vectors at once",
+    space={
+        "embedding": Range(16, 128, log=True),
+        "units": Range(16, 128, log=True),
+        "learning_rate": Range(0.0003, 0.01, log=True),
+        "batch_size": [16, 32, 64, 128],
+        "epochs": Range(1, 3),
+    },
+)
 def mlp(task: Task, *, embedding: int = 128, units: int = 64) -> "Model":
     """4,202,689 parameters with 20,000 words, length 200 and the settings' defaults."""
     from sentilab import layers

@@ -12,8 +12,8 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from sentilab.errors import SentilabError, SettingsError
 from sentilab.models.backend import import_keras
+from sentilab.models.space import Declared, Space, checked
 
 if TYPE_CHECKING:
     from sentilab.layers import KernelChoice
@@ -47,6 +48,7 @@ class Registered:
     ``sequential`` marks a model that reads the words one after another, which takes long: studies
     put such models last. ``solver`` is the function that fits a model which is not trained in steps.
     ``defaults`` are settings of a run, such as words, length or epochs, that suit the model.
+    ``space`` is what a search varies.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Registered:
     function: Callable[..., Any]
     solver: Solver | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    space: Space = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,14 +79,17 @@ def register(
     sequential: bool = False,
     solver: Solver | None = None,
     defaults: Mapping[str, Any] = MappingProxyType({}),
+    space: Declared = MappingProxyType({}),
 ) -> Callable[[ModelFunction], ModelFunction]:
     """Makes a function from a Task and settings to a Keras model known under ``name``.
 
     The function takes the Task and then settings, keyword-only, each with a default: a setting
     must be of its default's type (any, if that is None), and a whole number that is above 0 by
-    default stays above 0.
+    default stays above 0. ``space`` says what `sentilab tune` may vary: for any of these settings, or
+    of a run's (sentilab.models.space.OF_A_RUN), a Range or a list of choices.
 
-    Raises SettingsError if another function has the name, or the function is not of this form.
+    Raises SettingsError if another function has the name, the function is not of this form, or the
+    space has a setting that is unknown or values that it cannot have.
     """
 
     def add(function: ModelFunction) -> ModelFunction:
@@ -93,9 +99,10 @@ def register(
             raise SettingsError(
                 f'A model named "{name}" is registered already; choose another name.'
             )
-        _registered[name] = Registered(
+        described = Registered(
             name, summary, sequential, function, solver, MappingProxyType(dict(defaults))
         )
+        _registered[name] = replace(described, space=checked(name, space, described.settings))
         return function
 
     return add
@@ -221,8 +228,12 @@ def solve(
     settings: Mapping[str, Any] | None = None,
     *,
     seed: int,
+    vocabulary: Sequence[str] = (),
 ) -> Any:
     """The model of that name as its solver fits it to ``x`` (texts, length) and ``labels`` (texts,).
+
+    ``vocabulary`` are the words that the integers from Encoding.OFFSET + 1 on stand for, which a
+    solver is given that takes a ``vocabulary``.
 
     Raises SettingsError as ``build`` does, and for a model that has no solver.
     """
@@ -230,7 +241,10 @@ def solve(
     solver = describe(name).solver
     if solver is None:
         raise SettingsError(f'The model "{name}" is trained in steps; it has no solver.')
-    model = solver(task, x, labels, seed, **(describe(name).settings | dict(settings or {})))
+    given: dict[str, Any] = describe(name).settings | dict(settings or {})
+    if "vocabulary" in inspect.signature(solver).parameters:
+        given["vocabulary"] = vocabulary
+    model = solver(task, x, labels, seed, **given)
     fault = _fault(model, task)
     if fault:
         raise SettingsError(f'The model "{name}" cannot be used: {fault}')
