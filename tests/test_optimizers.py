@@ -1,5 +1,6 @@
 """The fused Adam against Keras's own, step by step."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def moved(adam: Any, shape: tuple[int, ...], steps: int = 5) -> list[np.ndarray[
 @pytest.mark.parametrize(
     "settings",
     [{}, {"learning_rate": 0.1, "beta_1": 0.5, "epsilon": 1e-3}, {"weight_decay": 0.01},
-     {"clipnorm": 0.1}, {"amsgrad": True}],
+     {"clipnorm": 0.1}, {"global_clipnorm": 0.1}, {"amsgrad": True}],
     ids=str,
 )  # fmt: skip
 def test_steps_are_those_of_keras(shape: tuple[int, ...], settings: dict[str, Any]) -> None:
@@ -47,6 +48,58 @@ def test_the_learning_rate_may_follow_a_schedule() -> None:
         moved(scheduled(keras.optimizers), (200, 128)),
         strict=True,
     ):
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize(("steps", "warmup"), [(20, 5), (20, 0), (7, 7), (1, 0)])
+def test_the_learning_rate_rises_and_falls_by_the_formula(
+    kind: str, steps: int, warmup: int
+) -> None:
+    schedule = optimizers.LearningRate(kind, 0.3, steps, warmup)
+    for step in range(steps):
+        if step < warmup:
+            wanted = 0.3 * (step + 1) / warmup
+        else:
+            down = (step - warmup) / (steps - warmup)
+            wanted = 0.3 * (1 - down if kind == "linear" else (1 + math.cos(math.pi * down)) / 2)
+        assert float(schedule(step)) == pytest.approx(wanted, abs=1e-7)
+    again = optimizers.LearningRate(**schedule.get_config())
+    assert float(again(steps // 2)) == float(schedule(steps // 2))
+
+
+def test_a_scheduled_run_moves_the_same_with_the_fused_adam_and_keras() -> None:
+    schedule = optimizers.LearningRate("cosine", 0.1, 5, 2)
+    ours = moved(optimizers.Adam(schedule), (200, 128))
+    stock = moved(keras.optimizers.Adam(schedule), (200, 128))
+    for one, other in zip(ours, stock, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("kind", [optimizers.AveragingAdam, optimizers.AveragingStockAdam])
+def test_the_average_is_the_weighted_mean_of_the_weights_after_each_step(
+    kind: Any, decay: float
+) -> None:
+    rng = np.random.default_rng(0)
+    adam = kind(0.1, use_ema=True, ema_momentum=decay)
+    plain = kind.__mro__[2](0.1)
+    starts = [rng.standard_normal(shape).astype(np.float32) for shape in ((200, 128), (3,))]
+    ours, alone = ([keras.Variable(one) for one in starts] for _ in range(2))
+    seen: list[list[Any]] = []
+    for step in range(1, 8):
+        gradients = [rng.standard_normal(one.shape).astype(np.float32) for one in starts]
+        adam.apply(list(gradients), ours)
+        plain.apply(list(gradients), alone)
+        seen.append([np.array(one, np.float64) for one in ours])
+        weights = np.array([decay ** (step - i) for i in range(1, step + 1)])
+        for number, average in enumerate(adam.averages()):
+            wanted = np.average([one[number] for one in seen], axis=0, weights=weights)
+            np.testing.assert_allclose(average, wanted, rtol=1e-5, atol=1e-5)
+    before = [np.array(one) for one in ours]
+    adam.finalize_variable_values(ours)
+    for one, was, other in zip(ours, before, alone, strict=True):
+        np.testing.assert_array_equal(one, was)
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
 
 

@@ -1,9 +1,14 @@
-"""Files that are either whole or absent: written under a temporary name, then renamed."""
+"""Files that are either whole or absent: written under a temporary name, then renamed.
+
+And folders at which one process works alone.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sentilab.errors import SentilabError
 
 
 @contextmanager
@@ -40,3 +45,25 @@ def sweep(folder: Path) -> None:
     """Removes what a killed process left half-written in ``folder``, which must be ours alone."""
     for stale in folder.glob(".*.partial.*"):
         stale.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Holds the folder's lock: two commands at the same work would do everything twice.
+
+    Raises SentilabError, calling the work ``what``, if another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; the files stay whole there all the same
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SentilabError(
+                f"{folder}: another sentilab is at work on this {what}.\n"
+                "  Wait for it, or choose another folder with --runs."
+            ) from error
+        yield

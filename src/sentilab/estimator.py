@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from sentilab import models
 from sentilab.text import Encoding, Vocabulary, tokenize
 from sentilab.training import DEFAULT_SEED, Kernels, Part, RunSettings, Silence
-from sentilab.training.run import compile_model, score, train_epoch
+from sentilab.training.scoring import score
+from sentilab.training.steps import compile_model, train_epoch
 
 
 class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -95,3 +95,23 @@ def test_123_texts_straddle_the_official_splits_of_imdb() -> None:
 def test_another_protocol_is_refused() -> None:
     with pytest.raises(ValueError, match="notebook, holdout"):
         partition(dataset(["a", "b"], [0, 1]), "hold-out")
+
+
+@pytest.mark.parametrize("official", [False, True])
+@pytest.mark.parametrize("protocol", ["notebook", "holdout", "validation"])
+@pytest.mark.parametrize("fold", [None, (2, 3)])
+def test_inner_folds_test_what_learns_and_nothing_that_is_tested(
+    official: bool, protocol: str, fold: tuple[int, int] | None
+) -> None:
+    texts = [f"text {number % 450}" for number in range(500)]
+    splits = ["test" if number % 450 < 100 else "train" for number in range(500)]
+    data = dataset(texts, [number % 450 % 2 for number in range(500)], splits if official else None)
+    whole = partition(data, protocol, fold=fold)
+    inner = [partition(data, protocol, fold=fold, inner_fold=(n, 4)) for n in (1, 2, 3, 4)]
+    tested = np.concatenate([one.test for one in inner])
+    assert sorted(tested) == list(whole.learning)
+    for one in inner:
+        assert not set(one.test) & {*one.train, *one.validation}
+        assert not folded(data, one.test) & folded(data, np.r_[one.train, one.validation])
+        assert not {*one.train, *one.validation, *one.test} & set(whole.test)
+        assert 0.3 < data.labels[one.test].mean() < 0.7

@@ -11,7 +11,9 @@ from sentilab import models
 from sentilab.errors import ModelCannotTrain, SentilabError
 from sentilab.training import EpochMetrics, Preparation, RunFolder, RunSettings, Silence, train
 from sentilab.training import run as run_module
-from sentilab.training.run import TrainingDiverged, epoch_order, metrics
+from sentilab.training.batches import epoch_order
+from sentilab.training.run import TrainingDiverged
+from sentilab.training.scoring import metrics
 
 Settings = Callable[..., RunSettings]
 

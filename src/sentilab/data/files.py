@@ -85,7 +85,7 @@ def read_file(path: Path, reading: Reading | None = None) -> Dataset:
         official = str(record.fields.get(split, "")).strip().lower() if split else ""
         good.append((checked[0], checked[1], official))
         lines.append(record.line)
-    rejected = _set_aside(path, bad, len(good) + len(bad), reading, place)
+    rejected = set_aside(path, bad, len(good) + len(bad), reading, place)
     if not good:
         raise DataError(f"{path}: no usable rows were found.")
 
@@ -126,8 +126,8 @@ def _columns(path: Path, columns: list[str], reading: Reading) -> tuple[str, str
                 + ", ".join(f'"{name}"' for name in columns)
                 + "."
             )
-    text = reading.text_column or _guess(columns, TEXT_NAMES, reading.label_column)
-    label = reading.label_column or _guess(columns, LABEL_NAMES, text)
+    text = reading.text_column or guessed(columns, TEXT_NAMES, reading.label_column)
+    label = reading.label_column or guessed(columns, LABEL_NAMES, text)
     if len(columns) == 2 and (text is None) != (label is None):
         other = next(name for name in columns if name != (text or label))
         text, label = text or other, label or other
@@ -145,28 +145,37 @@ def _columns(path: Path, columns: list[str], reading: Reading) -> tuple[str, str
     return text, label, notices
 
 
-def _guess(columns: list[str], names: list[str], taken: str | None) -> str | None:
+def guessed(columns: list[str], names: list[str], taken: str | None = None) -> str | None:
+    """The column that is called as the first of ``names`` that any is called; None if none is."""
     by_name = {name.strip().lower(): name for name in reversed(columns) if name != taken}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
 def _check(row: Row, text: str, label: str) -> tuple[str, str] | BadRow:
     """(text, label), or what is wrong with the row."""
-    content, answer = row.fields.get(text), row.fields.get(label)
-    if content is None:
-        return BadRow(row.line, f'no text: "{text}" is missing', row.raw)
-    if not isinstance(content, str):
-        return BadRow(row.line, f'"{text}" is {type(content).__name__}, not text', row.raw)
-    if not content.strip():
-        return BadRow(row.line, "empty text", row.raw)
-    if not _is_unicode(content):
-        return BadRow(row.line, "the text holds half a character (a lone surrogate)", row.raw)
-    name = _label(answer)
+    content = checked_text(row, text)
+    if isinstance(content, BadRow):
+        return content
+    name = _label(row.fields.get(label))
     if name is None:
         return BadRow(row.line, f'no label: "{label}" is missing or empty', row.raw)
     if not _is_unicode(name):
         return BadRow(row.line, "the label holds half a character (a lone surrogate)", row.raw)
     return content, name
+
+
+def checked_text(row: Row, column: str) -> str | BadRow:
+    """The text in ``column``, or what is wrong with it."""
+    content = row.fields.get(column)
+    if content is None:
+        return BadRow(row.line, f'no text: "{column}" is missing', row.raw)
+    if not isinstance(content, str):
+        return BadRow(row.line, f'"{column}" is {type(content).__name__}, not text', row.raw)
+    if not content.strip():
+        return BadRow(row.line, "empty text", row.raw)
+    if not _is_unicode(content):
+        return BadRow(row.line, "the text holds half a character (a lone surrogate)", row.raw)
+    return content
 
 
 def _is_unicode(text: str) -> bool:
@@ -210,7 +219,7 @@ def _label_names(path: Path, column: str, labels: list[str]) -> tuple[str, ...]:
     return tuple(by_name if any(map(math.isnan, numbers)) else sorted(by_name, key=float))
 
 
-def _set_aside(path: Path, bad: list[BadRow], total: int, reading: Reading, place: str) -> Rejected:
+def set_aside(path: Path, bad: list[BadRow], total: int, reading: Reading, place: str) -> Rejected:
     """Lists the bad rows in <stem>.rejected.csv; raises DataError if they are too many."""
     if not bad:
         return Rejected(0, total, None)

@@ -27,6 +27,13 @@ class Partition:
     protocol: str
     dataset: Dataset = field(repr=False)
 
+    @property
+    def learning(self) -> Rows:
+        """The rows that train or validate, in ascending order, without those that are tested."""
+        if self.validation is self.test:
+            return self.train
+        return np.sort(np.concatenate([self.train, self.validation]))
+
     @cached_property
     def duplicates(self) -> dict[str, int]:
         """How texts repeat, counted when first asked for (reading every text takes a second).
@@ -59,6 +66,7 @@ def partition(
     test_fraction: float = 0.2,
     seed: int = 297,
     fold: tuple[int, int] | None = None,
+    inner_fold: tuple[int, int] | None = None,
 ) -> Partition:
     """Splits ``dataset`` as ``protocol`` says.
 
@@ -71,11 +79,28 @@ def partition(
     ``fold`` (number, of how many): the test part is that fold of the training rows, where there are
     official splits, whose test rows are then in no part; else of all rows.
 
+    ``inner_fold`` (number, of how many): the test part is that fold of the rows that would otherwise
+    train or, under "holdout", validate; of the rest a validation part is carved under any protocol. The
+    rows that would otherwise be tested are in no part.
+
     Raises DataError if a label has too few rows to stand on every side, ValueError for another
     protocol.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f'protocol "{protocol}": it must be one of {", ".join(PROTOCOLS)}')
+    if inner_fold is not None:
+        outer = partition(
+            dataset,
+            protocol,
+            validation_fraction=validation_fraction,
+            test_fraction=test_fraction,
+            seed=seed,
+            fold=fold,
+        )
+        groups = repeat_groups(dataset)
+        rest, test = _fold(outer.learning, groups, dataset, *inner_fold, seed)
+        train, validation = _carve(rest, groups, dataset, validation_fraction, seed)
+        return Partition(train, validation, test, protocol, dataset)
     rows = np.arange(len(dataset))
     official = dataset.splits is not None
     if official and protocol == "notebook" and fold is None:

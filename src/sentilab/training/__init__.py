@@ -5,10 +5,12 @@ from sentilab.training.folder import Predictions, RunFolder
 from sentilab.training.options import (
     AdversarialTraining,
     EarlyStopping,
+    Pretraining,
     Schedule,
+    Teaching,
     WeightAveraging,
 )
-from sentilab.training.progress import Listener, Silence, Step
+from sentilab.training.progress import LanguageEpoch, LanguageStep, Listener, Silence, Step
 from sentilab.training.run import TrainingDiverged, train
 from sentilab.training.settings import (
     DEFAULT_SEED,
@@ -17,6 +19,7 @@ from sentilab.training.settings import (
     RunSettings,
 )
 from sentilab.training.stopping import EpochMetrics, Verdict, judge, kept_epoch
+from sentilab.training.teaching import Teacher
 
 __all__ = [
     "DEFAULT_SEED",
@@ -25,16 +28,21 @@ __all__ = [
     "EpochMetrics",
     "Examples",
     "Kernels",
+    "LanguageEpoch",
+    "LanguageStep",
     "Listener",
     "Part",
     "Predictions",
     "Preparation",
+    "Pretraining",
     "Protocol",
     "RunFolder",
     "RunSettings",
     "Schedule",
     "Silence",
     "Step",
+    "Teacher",
+    "Teaching",
     "TrainingDiverged",
     "Verdict",
     "WeightAveraging",

@@ -2,30 +2,46 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentilab import data
+from sentilab.errors import SettingsError
+from sentilab.models.ensemble import NAME as ENSEMBLE
+from sentilab.models.ensemble import united
 from sentilab.text import Encoding, Tokens, Vocabulary, cached_tokens
+from sentilab.training.pretraining.corpus import Corpus
+from sentilab.training.pretraining.reading import read
 from sentilab.training.settings import RunSettings
+
+if TYPE_CHECKING:
+    from sentilab.training.teaching import Teacher
 
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded texts ``x`` of shape (texts, length), their ``labels`` and ``ids`` of shape (texts,)."""
+    """Encoded texts ``x`` of shape (texts, length), their ``labels`` and ``ids`` of shape (texts,).
+
+    Where they are there, ``targets`` (texts, classes) are the probabilities to be learned, and
+    ``weights`` (texts,) say how much each text counts.
+    """
 
     x: NDArray[np.int32]
     labels: NDArray[np.int64]
     ids: NDArray[np.str_]
+    targets: NDArray[np.float32] | None = None
+    weights: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class Examples:
     """What the settings make of a dataset.
 
-    Under the protocols "notebook" and "validation" ``validation is test``.
+    Under the protocols "notebook" and "validation" ``validation is test``. ``corpus`` is what a
+    pretraining reads, if there is to be one; ``taught`` tells of the texts that a teacher labelled, if
+    the training part has such.
     """
 
     train: Part
@@ -36,6 +52,8 @@ class Examples:
     data_name: str
     data_fingerprint: str
     data_without: str = ""
+    corpus: Corpus | None = None
+    taught: dict[str, Any] | None = None
 
     @property
     def classes(self) -> int:
@@ -46,11 +64,14 @@ class Examples:
 class Preparation:
     """Turns one dataset into examples; what several runs share is computed once.
 
-    ``cache`` is the folder for tokenised texts (None: no cache).
+    ``cache`` is the folder for tokenised texts (None: no cache). ``unlabelled`` are texts beside the
+    labelled ones, for runs that ask for them, and ``teacher`` is the run that labels them.
     """
 
     dataset: data.Dataset
     cache: Path | None = None
+    unlabelled: data.Unlabelled | None = None
+    teacher: "Teacher | None" = None
     _tokens: Tokens | None = None
     _partitions: dict[tuple[Any, ...], data.Partition] = field(default_factory=dict)
     _examples: dict[tuple[Any, ...], Examples] = field(default_factory=dict)
@@ -71,18 +92,28 @@ class Preparation:
                 settings.protocol,
                 validation_fraction=settings.validation_fraction,
                 seed=settings.split_seed,
-                fold=None if settings.folds is None else (settings.fold or 1, settings.folds),
+                fold=_numbered(settings.fold, settings.folds),
+                inner_fold=_numbered(settings.inner_fold, settings.inner_folds),
             )
         return self._partitions[key]
 
-    def examples(self, settings: RunSettings) -> Examples:
-        """Encoded parts; the vocabulary is learned from the training part alone."""
-        key = (*_partition_key(settings), settings.words, settings.length)
+    def examples(self, settings: RunSettings, vocabulary: Vocabulary | None = None) -> Examples:
+        """Encoded parts; the vocabulary is learned from the training part alone.
+
+        With pretraining it is learned from what that reads; an ensemble's has all words of its members.
+        A ``vocabulary`` that a run has learned is taken as it is; what it was pretrained on, or taught,
+        is then not read again.
+
+        Raises SettingsError if the unlabelled texts are missing, or others than the settings name.
+        """
+        key = (*_examples_key(settings), vocabulary)
         if key not in self._examples:
+            self._drop_other_folds(settings)
             rows = self.partition(settings)
-            vocabulary = Vocabulary.learn(
-                self.tokens, rows.train, Encoding(settings.words, settings.length)
-            )
+            corpus = None
+            teach = vocabulary is None and settings.teaching is not None
+            if vocabulary is None:
+                vocabulary, corpus = self._learned(settings, rows.train)
             test = self._part(rows.test, vocabulary)
             shared = rows.validation is rows.test
             self._examples[key] = Examples(
@@ -94,8 +125,54 @@ class Preparation:
                 data_name=self.dataset.name,
                 data_fingerprint=self.dataset.fingerprint,
                 data_without=self.dataset.without,
+                corpus=corpus,
             )
+            if teach:
+                from sentilab.training.teaching import taught
+
+                self._examples[key] = taught(self._examples[key], settings, self)
         return self._examples[key]
+
+    def _drop_other_folds(self, settings: RunSettings) -> None:
+        """Folds come one after another, and each has nearly all texts encoded anew."""
+        fold = _fold_key(settings)
+        self._examples = {
+            key: kept for key, kept in self._examples.items() if key[FOLD] in (NO_FOLD, fold)
+        }
+
+    def forget_other_than(self, settings: RunSettings) -> None:
+        """Lets go of examples made for other settings: a search makes more than memory holds."""
+        key = _examples_key(settings)
+        self._examples = {one: kept for one, kept in self._examples.items() if one[:-1] == key}
+
+    def _learned(
+        self, settings: RunSettings, train: NDArray[np.int64]
+    ) -> tuple[Vocabulary, Corpus | None]:
+        encoding, asked = Encoding(settings.words, settings.length), settings.pretraining
+        if settings.model == ENSEMBLE:
+            from sentilab.training.ensembling import members_of
+
+            learned = [
+                self._learned(one, self.partition(one).train)[0] for one in members_of(settings)
+            ]
+            return united(learned, encoding), None
+        if asked is None:
+            if settings.teaching is not None and settings.teaching.vocabulary:
+                from sentilab.training.teaching import learned_vocabulary
+
+                return learned_vocabulary(settings, self, train), None
+            return Vocabulary.learn(self.tokens, train, encoding), None
+        unlabelled = None
+        if asked.unlabelled:
+            given = self.unlabelled
+            if given is None or given.fingerprint != asked.unlabelled_fingerprint:
+                raise SettingsError(
+                    f'The run is to be pretrained on the unlabelled texts "{asked.unlabelled}", and '
+                    + ("there are none here." if given is None else f"{given.origin} are others.")
+                    + "\n  Name them with --unlabelled."
+                )
+            unlabelled = cached_tokens(given, self.cache)
+        return read(self.tokens, train, unlabelled, encoding, labelled=asked.labelled)
 
     def _part(self, rows: NDArray[np.int64], vocabulary: Vocabulary) -> Part:
         return Part(
@@ -110,6 +187,27 @@ def _partition_key(settings: RunSettings) -> tuple[Any, ...]:
         settings.protocol,
         settings.validation_fraction,
         settings.split_seed,
-        settings.folds,
-        settings.fold,
+        _fold_key(settings),
     )
+
+
+def _examples_key(settings: RunSettings) -> tuple[Any, ...]:
+    asked = settings.pretraining
+    read = None if asked is None else (asked.unlabelled_fingerprint, asked.labelled)
+    # An ensemble's vocabulary depends on its members.
+    members = repr(settings.model_settings) if settings.model == ENSEMBLE else ""
+    size = (settings.words, settings.length)
+    return (*_partition_key(settings), *size, read, settings.teaching, members)
+
+
+# Where the fold stands in the key of a partition, and what stands there where there is none.
+FOLD = 3
+NO_FOLD = (None, None, None, None)
+
+
+def _fold_key(settings: RunSettings) -> tuple[int | None, ...]:
+    return (settings.folds, settings.fold, settings.inner_folds, settings.inner_fold)
+
+
+def _numbered(fold: int | None, folds: int | None) -> tuple[int, int] | None:
+    return None if fold is None or folds is None else (fold, folds)

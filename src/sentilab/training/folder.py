@@ -3,13 +3,17 @@
 config.toml           the settings
 metrics.jsonl         one line an epoch
 timings.jsonl         seconds an epoch; apart, so that metrics.jsonl repeats byte for byte
+speed.json            seconds for answering a few texts, batch by batch; measured anew each time
 environment.json      versions, CPU, which LSTM path ran
+ensemble.json         an ensemble's members, what they weigh, and how well each does alone
 anatomy.json          layers, shapes, parameter arithmetic
+teaching.json         by which run it was taught, and how many texts, where it was
 vocabulary.json       words and encoding settings
 weights.safetensors   the kept weights
 model.keras           the same, as Keras loads it
 predictions.parquet   id, label, probability for each test text (and each class)
 validation.parquet    the same for the validation texts, where they are others than the test's
+pretraining.json      where there was one: the language model's curve, seconds and folder
 result.json           how it ended; written last, so that its presence means "finished"
 state.safetensors     all that resuming needs; removed once no run can continue from it
 """
@@ -134,6 +138,22 @@ class RunFolder:
 
     def seconds(self) -> tuple[float, ...]:
         return tuple(float(line["seconds"]) for line in self._lines("timings.jsonl"))
+
+    def prediction_ms(self) -> float | None:
+        """Milliseconds for answering 1,000 encoded texts; None where that was not measured."""
+        found = self.read_json("speed.json")
+        if not found or not found["texts"]:
+            return None
+        return float(1e6 * np.median(found["seconds"]) / found["texts"])
+
+    def pretraining_seconds(self) -> float:
+        """What pretraining took, though other runs may share it; 0 where there was none."""
+        found = self.read_json("pretraining.json")
+        return float(sum(found["seconds"])) if found else 0.0
+
+    def size(self) -> int | None:
+        """Bytes of the weights' file; None before there is one."""
+        return self.weights.stat().st_size if self.weights.exists() else None
 
     def write_predictions(
         self, predictions: Predictions, label_names: Sequence[str], part: Scored = "test"

@@ -25,11 +25,13 @@ class State:
     """Progress after ``len(history)`` epochs.
 
     ``variables`` are the model's and the optimizer's, seed generators included; ``best`` are the
-    model's weights at the best epoch, held only where the run is to end with those.
+    model's weights at the best epoch, held only where the run is to end with those; ``averages`` are
+    the means of the weights at the epochs' ends, held only where these are judged.
     """
 
     variables: Arrays = field(default_factory=dict)
     best: Arrays = field(default_factory=dict)
+    averages: Arrays = field(default_factory=dict)
     history: list[EpochMetrics] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
@@ -43,6 +45,7 @@ def save(state: State, path: Path) -> None:
         {
             **{f"variables/{name}": array for name, array in state.variables.items()},
             **{f"best/{name}": array for name, array in state.best.items()},
+            **{f"averages/{name}": array for name, array in state.averages.items()},
         },
         metadata={"progress": json.dumps(progress)},
     )
@@ -68,6 +71,7 @@ def load(path: Path) -> State:
     return State(
         variables=_under("variables/", arrays),
         best=_under("best/", arrays),
+        averages=_under("averages/", arrays),
         history=[EpochMetrics(**one) for one in progress["history"]],
         seconds=progress["seconds"],
     )

@@ -9,7 +9,9 @@ from sentilab.errors import SettingsError
 from sentilab.training.options import (
     AdversarialTraining,
     EarlyStopping,
+    Pretraining,
     Schedule,
+    Teaching,
     WeightAveraging,
 )
 from sentilab.training.require import require
@@ -25,6 +27,8 @@ _TABLES = {
     "schedule": Schedule,
     "averaging": WeightAveraging,
     "adversarial": AdversarialTraining,
+    "pretraining": Pretraining,
+    "teaching": Teaching,
 }
 
 
@@ -40,6 +44,9 @@ class RunSettings:
     Under the protocol "validation" the test part is never read: what a run is judged on is the
     validation part. With ``folds`` the test part is instead the fold number ``fold`` (from 1) of so
     many, of the training rows where the data have official splits, else of all rows.
+
+    With ``inner_folds`` too, or alone, the test part is the fold ``inner_fold`` of the rows that would
+    train or validate without it: what stacking learns its weights from.
 
     ``label_smoothing`` takes that share of each label's probability and spreads it over all;
     ``clip_norm`` bounds the gradient's norm; ``bucketed`` puts texts of like length into one batch.
@@ -66,6 +73,10 @@ class RunSettings:
     bucketed: bool | None = None
     folds: int | None = None
     fold: int | None = None
+    inner_folds: int | None = None
+    inner_fold: int | None = None
+    pretraining: Pretraining | None = None
+    teaching: Teaching | None = None
 
     def __post_init__(self) -> None:
         """Raises SettingsError naming the first setting that is out of its range."""
@@ -95,13 +106,8 @@ class RunSettings:
             require("clip_norm", self.clip_norm, float, lowest=0)
         if self.bucketed is not None:
             require("bucketed", self.bucketed, bool)
-        if (self.folds is None) != (self.fold is None):
-            raise SettingsError(
-                "folds and fold belong together: how many, and which one is tested."
-            )
-        if self.folds is not None:
-            require("folds", self.folds, int, lowest=2)
-            require("fold", self.fold, int, lowest=1, highest=self.folds)
+        _require_fold("folds", self.folds, "fold", self.fold)
+        _require_fold("inner_folds", self.inner_folds, "inner_fold", self.inner_fold)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as for TOML: settings that are None are left out."""
@@ -132,3 +138,13 @@ class RunSettings:
             f"{self.model}-b{self.batch_size}-e{self.epochs}-s{self.seed}-{self.protocol}"
             f"-{self.fingerprint(data_fingerprint)[:10]}"
         )
+
+
+def _require_fold(folds_name: str, folds: int | None, fold_name: str, fold: int | None) -> None:
+    if (folds is None) != (fold is None):
+        raise SettingsError(
+            f"{folds_name} and {fold_name} belong together: how many, and which one is tested."
+        )
+    if folds is not None:
+        require(folds_name, folds, int, lowest=2)
+        require(fold_name, fold, int, lowest=1, highest=folds)

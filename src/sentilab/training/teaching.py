@@ -1,0 +1,216 @@
+"""Self-training: a finished run answers unlabelled texts, and its answers join a training part.
+
+No label of a held-out text has a part in it: the teacher may have been trained on no text that the
+student does not train on, and the unlabelled texts that repeat a labelled one are left out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentilab import models
+from sentilab.data import Unlabelled
+from sentilab.errors import SettingsError
+from sentilab.models.ensemble import NAME as ENSEMBLE
+from sentilab.text import Encoding, Tokens, Vocabulary, cached_tokens, joined
+from sentilab.training.examples import Examples, Part, Preparation
+from sentilab.training.folder import RunFolder
+from sentilab.training.options import Teaching
+from sentilab.training.pretraining.reading import sequences
+from sentilab.training.scoring import score
+from sentilab.training.settings import RunSettings
+
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class Teacher:
+    """A finished run whose answers may stand in for labels; each text is asked for once.
+
+    Raises SettingsError if the run has not finished.
+    """
+
+    run: RunFolder
+    _answers: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        result = self.run.read_json("result.json") or {}
+        if result.get("status") != "finished":
+            raise SettingsError(f"{self.run.path}: only a finished run can teach.")
+
+    @cached_property
+    def settings(self) -> RunSettings:
+        return self.run.settings()
+
+    @property
+    def data_fingerprint(self) -> str:
+        return str(self.run.data()["fingerprint"])
+
+    @property
+    def fingerprint(self) -> str:
+        """That of its settings and data."""
+        return self.settings.fingerprint(self.data_fingerprint)
+
+    def teaching(self, unlabelled: Unlabelled, **how: Any) -> Teaching:
+        """The settings of a run that it teaches on these texts; ``how`` are further ones of Teaching.
+
+        Raises SettingsError for a setting that does not exist or is out of its range.
+        """
+        try:
+            return Teaching(self.fingerprint, unlabelled.name, unlabelled.fingerprint, **how)
+        except TypeError as error:
+            raise SettingsError(f"These settings of teaching do not fit: {error}.") from error
+
+    def answers(self, tokens: Tokens, fingerprint: str) -> NDArray[np.float32]:
+        """Probabilities (texts, classes) for all texts of ``tokens``, whose texts the fingerprint names."""
+        if fingerprint not in self._answers:
+            path = self.run.path / "vocabulary.json"
+            vocabulary = Vocabulary.from_json(path.read_text(encoding="utf-8"))
+            model = models.load(self.run.model, kernels=self.settings.kernels or "auto")
+            rows = np.arange(len(tokens.lengths))
+            x = vocabulary.encode_tokens(tokens, rows)
+            self._answers[fingerprint] = score(model, Part(x, rows, rows.astype(str)))
+        return self._answers[fingerprint]
+
+
+def taught(examples: Examples, settings: RunSettings, preparation: Preparation) -> Examples:
+    """``examples`` with the unlabelled texts that the teacher is sure of in the training part.
+
+    Raises SettingsError if teacher or texts are missing, are others than the settings name, or if the
+    teacher knows labels that the student may not know.
+    """
+    asked, teacher, tokens = _material(settings, preparation)
+    _require_no_leak(teacher, settings, preparation)
+    fresh = _fresh(preparation.tokens, tokens)
+    probabilities = teacher.answers(tokens, asked.unlabelled_fingerprint)[fresh]
+    sure = probabilities.max(axis=1) >= asked.confidence
+    chosen, answers = fresh[sure], probabilities[sure]
+    labels = answers.argmax(axis=1)
+    added = Part(
+        x=examples.vocabulary.encode_tokens(tokens, chosen),
+        labels=labels.astype(np.int64),
+        ids=np.char.add("unlabelled/", chosen.astype(str)),
+        targets=answers if asked.soft else None,
+        weights=np.full(len(chosen), asked.weight, np.float32) if asked.weight != 1 else None,
+    )
+    counts = np.bincount(labels, minlength=examples.classes).tolist()
+    told = {
+        "teacher": {"folder": teacher.run.path.name, "fingerprint": teacher.fingerprint},
+        "unlabelled": {"name": asked.unlabelled, "fingerprint": asked.unlabelled_fingerprint},
+        "texts": len(tokens.lengths),
+        "left_out_as_repeats": len(tokens.lengths) - len(fresh),
+        "learned": len(chosen),
+        "learned_by_label": dict(zip(examples.label_names, counts, strict=True)),
+        "labelled": len(examples.train.labels),
+    }
+    return replace(examples, train=_together(examples.train, added, examples.classes), taught=told)
+
+
+def learned_vocabulary(settings: RunSettings, preparation: Preparation, train: Rows) -> Vocabulary:
+    """The vocabulary of the rows ``train`` and of the unlabelled texts that repeat no labelled one.
+
+    Raises SettingsError as ``taught`` does.
+    """
+    _, _, tokens = _material(settings, preparation)
+    fresh = _fresh(preparation.tokens, tokens)
+    rows = np.concatenate([train, len(preparation.tokens.lengths) + fresh])
+    encoding = Encoding(settings.words, settings.length)
+    return Vocabulary.learn(joined(preparation.tokens, tokens), rows, encoding)
+
+
+def require_taught(settings: RunSettings, examples: Examples) -> None:
+    """Raises SettingsError if a run that is to be taught was given examples without a teacher's, or one
+    that cannot learn from what the teacher gives.
+    """
+    asked = settings.teaching
+    if asked is None:
+        return
+    if examples.taught is None:
+        raise SettingsError("This run is to be taught, and its examples were prepared without it.")
+    if settings.model == ENSEMBLE:
+        raise SettingsError("An ensemble is made of finished runs; teach its members instead.")
+    if models.describe(settings.model).solver is not None and (asked.soft or asked.weight != 1):
+        raise SettingsError(
+            f"{settings.model} is solved for in one go and learns labels alone: it takes neither "
+            "soft answers nor a weight.\n  Leave out teaching.soft and teaching.weight."
+        )
+
+
+def _material(settings: RunSettings, preparation: Preparation) -> tuple[Teaching, Teacher, Tokens]:
+    asked, teacher, given = settings.teaching, preparation.teacher, preparation.unlabelled
+    assert asked is not None
+    if teacher is None or teacher.fingerprint != asked.teacher:
+        raise SettingsError(
+            "The run is to be taught by another, and "
+            + ("none is named." if teacher is None else f"{teacher.run.path} is not that one.")
+            + "\n  Name it with --teacher."
+        )
+    if given is None or given.fingerprint != asked.unlabelled_fingerprint:
+        raise SettingsError(
+            f'The run is to be taught on the unlabelled texts "{asked.unlabelled}", and '
+            + ("there are none here." if given is None else f"{given.origin} are others.")
+            + "\n  Name them with --unlabelled."
+        )
+    return asked, teacher, cached_tokens(given, preparation.cache)
+
+
+def _fresh(labelled: Tokens, unlabelled: Tokens) -> Rows:
+    """The rows of ``unlabelled`` that repeat no labelled text, train or test, word by word."""
+    both, count = joined(labelled, unlabelled), len(labelled.lengths)
+    known = set(sequences(both, np.arange(count)))
+    rows = np.arange(count, len(both.lengths))
+    return np.flatnonzero([one not in known for one in sequences(both, rows)])
+
+
+def _require_no_leak(teacher: Teacher, settings: RunSettings, preparation: Preparation) -> None:
+    where = f"{teacher.run.path}: this run cannot teach"
+    if teacher.data_fingerprint != preparation.dataset.fingerprint:
+        raise SettingsError(
+            f"{where}: it was trained on other data than {preparation.dataset.name}, and what it "
+            "knows of the texts held out here cannot be told."
+        )
+    own = preparation.partition(settings).train
+    for one in _trained(teacher.settings, where):
+        foreign = np.setdiff1d(preparation.partition(one).train, own)
+        if len(foreign):
+            raise SettingsError(
+                f"{where}: it was trained on {len(foreign):,} texts that the student holds out, and "
+                "would pass their labels on.\n"
+                "  Train both with the same protocol, split_seed, validation_fraction and fold."
+            )
+
+
+def _trained(settings: RunSettings, where: str) -> Iterable[RunSettings]:
+    """The runs whose labels have gone into a teacher's weights: itself, or an ensemble's members."""
+    if settings.model != ENSEMBLE:
+        return (settings,)
+    from sentilab.training import ensembling
+
+    how = ensembling.how_of(settings)
+    if how.kind != "averaging" or how.calibrated:
+        raise SettingsError(
+            f"{where}: an ensemble that has learned its weights has learned them from labels that the "
+            "student holds out.\n  Let one teach that averages, without calibration."
+        )
+    return ensembling.members_of(settings)
+
+
+def _together(labelled: Part, added: Part, classes: int) -> Part:
+    targets = weights = None
+    if added.targets is not None:
+        certain = np.eye(classes, dtype=np.float32)[labelled.labels]
+        targets = np.concatenate([certain, added.targets])
+    if added.weights is not None:
+        ones = np.ones(len(labelled.labels), np.float32)
+        weights = np.concatenate([ones, added.weights])
+    return Part(
+        x=np.concatenate([labelled.x, added.x]),
+        labels=np.concatenate([labelled.labels, added.labels]),
+        ids=np.concatenate([labelled.ids, added.ids]),
+        targets=targets,
+        weights=weights,
+    )
