@@ -108,7 +108,7 @@ def build_sentilab(case: Case) -> Any:
 
     from sentilab import layers, models
     from sentilab.training import RunSettings
-    from sentilab.training.run import compile_model
+    from sentilab.training.steps import compile_model
 
     if case.layers:
         name, model = f"bilstm{case.layers}", bilstm(case, layers)

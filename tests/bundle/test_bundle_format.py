@@ -46,6 +46,30 @@ def test_a_zip_holds_the_same_and_equal_bundles_are_equal_files(
         assert {name: copy.read(name) for name in contents} == contents
 
 
+def test_a_table_that_is_nearly_empty_can_be_unpacked_again(bundle: Path, tmp_path: Path) -> None:
+    opened = Bundle(bundle)
+    contents = {name: opened.read(name) for name in opened.manifest.files}
+    table = bytes(4 << 20)
+    format.write(tmp_path / "a.zip", opened.manifest, {**contents, "weights.safetensors": table})
+    assert Bundle(tmp_path / "a.zip").read("weights.safetensors") == table
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_bundles_of_before_say_by_their_mask_whether_padding_may_be_cropped(
+    small_bundle: Callable[..., Path], tmp_path: Path, masked: bool
+) -> None:
+    bundle = Path(shutil.copytree(small_bundle(masked=masked), tmp_path / "bundle"))
+    assert Bundle(bundle).manifest.ignores_padding == masked
+    changed_manifest(bundle, lambda plain: plain["model"].pop("ignores_padding"))
+    assert Bundle(bundle).manifest.ignores_padding == masked
+    changed_manifest(bundle, lambda plain: plain["model"].update(ignores_padding=not masked))
+    with pytest.raises(BundleError, match="its layers say otherwise"):
+        Bundle(bundle)
+    changed_manifest(bundle, lambda plain: plain["model"].update(ignores_padding="yes"))
+    with pytest.raises(BundleError, match="it must be true or false"):
+        Bundle(bundle)
+
+
 def test_writing_over_a_bundle_replaces_it_and_over_anything_else_is_refused(
     bundle: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from sentilab.bundle import BundleError, load
 
@@ -32,8 +34,13 @@ EACH = 20
 
 @pytest.fixture(scope="module")
 def contents(small_bundle: Bundles) -> list[dict[str, bytes]]:
-    """Files by name of an LSTM's bundle, a masked one's and an MLP's."""
-    bundles = (small_bundle(), small_bundle(masked=True), small_bundle("mlp"))
+    """Files by name of an LSTM's bundle, a masked one's, an MLP's and one of an ensemble with n-grams."""
+    bundles = (
+        small_bundle(),
+        small_bundle(masked=True),
+        small_bundle("mlp"),
+        small_bundle("ensemble", True),
+    )
     return [contents_of(one) for one in bundles]
 
 
@@ -222,6 +229,24 @@ def test_what_stands_beside_a_bundles_own_entries_is_never_written_or_read(
 @pytest.mark.parametrize("engine", ["onnx", "int8", "native"])
 def test_a_model_that_reads_padding_cannot_be_called_masked(bundle: Path, engine: str) -> None:
     # The examples, answered together, do not show it in a graph: the longest needs no padding.
-    manifest_with(bundle, lambda plain: plain["model"]["layers"][0]["settings"].update(masked=True))
+    def masked(plain: Any) -> None:
+        plain["model"]["layers"][0]["settings"]["masked"] = True
+        plain["model"]["ignores_padding"] = True
+
+    manifest_with(bundle, masked)
     with pytest.raises(BundleError, match=r"it reads padding|answers these examples"):
         load(bundle, engine=engine)  # type: ignore[arg-type]
+
+
+def test_what_the_layers_do_not_say_the_examples_tell(bundle: Path) -> None:
+    manifest_with(bundle, lambda plain: plain["model"].update(layers=None, ignores_padding=True))
+    with pytest.raises(BundleError, match="answers these examples differently"):
+        load(bundle, engine="onnx")
+
+
+def test_weights_of_whole_numbers_are_none_that_the_kernel_reads(bundle: Path) -> None:
+    tensors = safetensors.numpy.load_file(bundle / "weights.safetensors")
+    whole = {name: one.astype(np.int32) for name, one in tensors.items()}
+    rewritten(bundle, weights_safetensors=safetensors.numpy.save(whole))
+    with pytest.raises(BundleError, match="tensors that are not float32"):
+        load(bundle, engine="native")

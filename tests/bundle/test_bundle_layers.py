@@ -102,8 +102,31 @@ def test_the_models_of_the_house_are_known(name: str) -> None:
     assert layers_of(model) is not None
 
 
+def test_what_only_training_does_is_passed_over() -> None:
+    settings = {"embedding": 4, "units": 4, "pooling": "last", "variational_dropout": 0.2}
+    model = models.build("recurrent", Task(WORDS, LENGTH, 2), settings)
+    layers = layers_of(model)
+    assert layers is not None
+    assert [one.kind for one in layers] == ["embedding", "lstm", "dense"]
+
+
 def test_weights_keep_the_paths_that_the_layers_name() -> None:
     model = KNOWN["both, masked"]()
     layers = layers_of(model)
     assert layers is not None
     assert {name for one in layers for name in one.weights} == set(weights_of(model))
+
+
+def test_weights_keep_their_kind_and_names_of_their_own() -> None:
+    from sentilab import layers
+
+    words = keras.Input((None,), dtype="int32")
+    members = [models.build(name, Task(WORDS, LENGTH, 2), {}) for name in ("averaging", "fasttext")]
+    reencoding = layers.Reencoding(WORDS, LENGTH, table_size=WORDS)
+    answers = [one(reencoding(words)) for one in members]
+    model = keras.Model(words, layers.Combination()(answers))
+    weights = weights_of(model)
+    assert len(weights) == len(model.weights)
+    assert sum(one.size for one in weights.values()) == model.count_params()
+    assert [one.dtype for one in weights.values() if one.shape == (WORDS,)] == [np.int32]
+    assert any(name.endswith(":2") for name in weights)

@@ -44,6 +44,11 @@ def node(made: Any, operator: str) -> Any:
     return next(one for one in made.graph.node if one.op_type == operator)
 
 
+def weights(made: Any) -> Any:
+    """The first constant that is no single number."""
+    return next(one for one in made.graph.initializer if len(one.dims) > 1)
+
+
 @pytest.mark.parametrize("name", ["bilstm1", "bilstm2", "mlp"])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_every_models_graph_passes(name: str, classes: int) -> None:
@@ -91,7 +96,7 @@ Change = Callable[[Any], None]
 
 
 def _other_operator(made: Any) -> None:
-    node(made, "Sigmoid").op_type = "Softplus"
+    node(made, "Sigmoid").op_type = "Softsign"
 
 
 def _other_domain(made: Any) -> None:
@@ -99,7 +104,7 @@ def _other_domain(made: Any) -> None:
 
 
 def _external(made: Any) -> None:
-    tensor = made.graph.initializer[4]
+    tensor = weights(made)
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/etc/passwd")
@@ -119,11 +124,11 @@ def _training(made: Any) -> None:
 
 
 def _more_dimensions(made: Any) -> None:
-    made.graph.initializer[4].dims[0] = 1 << 40
+    weights(made).dims[0] = 1 << 40
 
 
 def _negative_dimension(made: Any) -> None:
-    made.graph.initializer[4].dims[0] = -1
+    weights(made).dims[0] = -1
 
 
 def _endless_range(made: Any) -> None:
@@ -155,7 +160,11 @@ def _lengths_beyond_the_text(made: Any) -> None:
 
 
 def _tokens_from_beyond_the_text(made: Any) -> None:
-    node(made, "GatherElements").input[1] = node(made, "Add").output[0]
+    column = helper.make_node("Unsqueeze", [node(made, "Add").output[0], "two"], ["column"])
+    made.graph.initializer.append(numpy_helper.from_array(np.array([2], np.int64), "two"))
+    taken = node(made, "GatherND")
+    made.graph.node.insert(list(made.graph.node).index(taken), column)
+    node(made, "GatherND").input[1] = "column"
 
 
 def _backwards(made: Any) -> None:
@@ -209,14 +218,14 @@ def _outer_product(made: Any) -> None:
 
 
 CHANGES: list[tuple[Change, str]] = [
-    (_other_operator, "Softplus.*not among those"),
+    (_other_operator, "Softsign.*not among those"),
     (_other_domain, "not among those"),
     (_external, "a field, number 13"),
     (_function, "a field, number 25"),
     (_subgraph, "a field, number 6"),
     (_training, "a field, number 20"),
     (_sparse, "a field, number 15"),
-    (_more_dimensions, "constant_4.*asks for"),
+    (_more_dimensions, "constant_.*asks for"),
     (_negative_dimension, "is no shape"),
     (_endless_range, "its step is 0"),
     (_other_unit_count, "LSTM"),
@@ -242,6 +251,123 @@ def test_what_no_bundle_may_hold_is_refused_with_the_reason(
         check(made)
 
 
+@pytest.fixture(scope="module")
+def of_ngrams() -> Any:
+    """A graph with arithmetic on the numbers of n-grams, and the operators around it."""
+    import keras
+
+    from sentilab import layers
+    from sentilab.layers.ngrams import Ngrams, NgramSums
+
+    words = keras.Input((None,), dtype="int32")
+    sums = NgramSums(40, 2, norms=1)(Ngrams(2, 40)(words))
+    vectors = layers.Embedding(21, 4)(layers.HashedNgrams(2, 20)(words))
+    vectors = keras.layers.LayerNormalization()(keras.layers.Reshape((-1, 4))(vectors))
+    vectors = keras.layers.Conv1D(3, 2, padding="same")(vectors)
+    x = keras.layers.Concatenate()([sums, layers.Pooling("mean")(vectors)])
+    return onnx_graph(keras.Model(words, keras.layers.Dense(1, activation="sigmoid")(x)))
+
+
+def test_ngrams_pass_at_any_length(of_ngrams: Any) -> None:
+    for length in (1, 2, LENGTH, 2_500):
+        check(of_ngrams, length=length)
+
+
+def _set(made: Any, operator: str, number: int, value: Any) -> None:
+    """Another constant as the input of this number of the first such node."""
+    made.graph.initializer.append(numpy_helper.from_array(np.asarray(value), "set"))
+    node(made, operator).input[number] = "set"
+
+
+def _shift_by_all_bits(made: Any) -> None:
+    _set(made, "BitShift", 1, np.uint32(32))
+
+
+def _shift_to_nowhere(made: Any) -> None:
+    node(made, "BitShift").attribute[0].s = b"UP"
+
+
+def _remainder_by_nothing(made: Any) -> None:
+    _set(made, "Mod", 1, np.uint32(0))
+
+
+def _remainder_beyond_the_table(made: Any) -> None:
+    for one in made.graph.node:
+        if one.op_type == "Mod":
+            made.graph.initializer.append(
+                numpy_helper.from_array(np.asarray(1 << 30, np.uint32), f"m{one.output[0]}")
+            )
+            one.input[1] = f"m{one.output[0]}"
+
+
+def _more_than_there_are(made: Any) -> None:
+    _set(made, "TopK", 1, np.array([LENGTH + 1], np.int64))
+
+
+def _no_order(made: Any) -> None:
+    next(one for one in node(made, "TopK").attribute if one.name == "sorted").i = 0
+
+
+def _padded_without_end(made: Any) -> None:
+    _set(made, "Pad", 1, np.array([0, 1 << 40, 0, 0], np.int64))
+
+
+def _more_taken_away_than_there_is(made: Any) -> None:
+    _set(made, "Pad", 1, np.array([0, 1, 0, -LENGTH - 2], np.int64))
+
+
+def _computed_pads(made: Any) -> None:
+    node(made, "Pad").input[1] = node(made, "Cast").output[0]
+
+
+def _limits_that_do_not_fit(made: Any) -> None:
+    _set(made, "Slice", 1, np.array([0, 0], np.int64))
+
+
+def _scale_of_another_width(made: Any) -> None:
+    _set(made, "LayerNormalization", 1, np.ones(5, np.float32))
+
+
+def _choice_by_numbers(made: Any) -> None:
+    node(made, "Where").input[0] = node(made, "Cast").output[0]
+
+
+def _windows_padded_below_nothing(made: Any) -> None:
+    next(one for one in node(made, "Conv").attribute if one.name == "pads").ints[0] = -1
+
+
+def _a_dimension_twice(made: Any) -> None:
+    _set(made, "Unsqueeze", 1, np.array([2, 2], np.int64))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (_shift_by_all_bits, "could shift by 32 bits"),
+        (_shift_to_nowhere, "its direction is none"),
+        (_remainder_by_nothing, "its divisor could be 0"),
+        (_remainder_beyond_the_table, "could ask for row 1,073,741,82"),
+        (_more_than_there_are, "it takes 21 of 20"),
+        (_no_order, "its order"),
+        (_padded_without_end, "it pads by too many"),
+        (_more_taken_away_than_there_is, "more than there is"),
+        (_computed_pads, "is of type uint32"),
+        (_limits_that_do_not_fit, "its limits do not fit"),
+        (_scale_of_another_width, "must be a constant of shape"),
+        (_choice_by_numbers, "its input 0 is of type"),
+        (_windows_padded_below_nothing, "its padding is none"),
+        (_a_dimension_twice, "names a dimension twice"),
+    ],
+)
+def test_ngrams_that_no_bundle_may_hold_are_refused(
+    of_ngrams: Any, change: Change, why: str
+) -> None:
+    made = copy(of_ngrams)
+    change(made)
+    with pytest.raises(ValueError, match=why):
+        check(made)
+
+
 def test_data_in_another_file_are_refused_however_they_are_marked(masked: Any) -> None:
     made = copy(masked)
     made.graph.initializer[0].data_location = TensorProto.EXTERNAL
@@ -257,8 +383,11 @@ def test_a_file_that_ends_anywhere_is_refused(masked: Any) -> None:
             check(content[:end])
 
 
-def test_flipped_bits_end_in_a_value_error_or_in_a_graph_that_fits(masked: Any) -> None:
-    content = masked.SerializeToString()
+@pytest.mark.parametrize("graph", ["masked", "of_ngrams"])
+def test_flipped_bits_end_in_a_value_error_or_in_a_graph_that_fits(
+    graph: str, request: pytest.FixtureRequest
+) -> None:
+    content = request.getfixturevalue(graph).SerializeToString()
     chance = random.Random(5)
     refused = 0
     for _ in range(1_500):

@@ -112,12 +112,64 @@ def test_what_has_no_counterpart_is_refused_by_name(layer: Any, why: str) -> Non
     assert why in str(refused.value)
 
 
-def test_a_model_that_branches_is_refused() -> None:
+def test_branches_are_walked_to_where_they_meet() -> None:
     words = keras.Input((None,), dtype="int32")
-    x = keras.layers.Embedding(TASK.words, 6)(words)
-    both = keras.layers.Concatenate()([keras.layers.LSTM(4)(x), keras.layers.LSTM(3)(x)])
-    with pytest.raises(NotExportable, match="does not read the one before it"):
-        onnx_graph(keras.Model(words, keras.layers.Dense(1)(both)))
+    shared = layers.Embedding(TASK.words, 6)
+    x, y = shared(words), keras.layers.Conv1D(6, 3, padding="same")(shared(words))
+    both = keras.layers.Concatenate()([keras.layers.LSTM(4)(x), keras.layers.LSTM(3)(y)])
+    first, second = (keras.layers.Dense(5, activation=one)(both) for one in ("relu", "tanh"))
+    merged = [
+        merge([first, second])
+        for merge in (
+            keras.layers.Add(),
+            keras.layers.Average(),
+            keras.layers.Maximum(),
+            keras.layers.Multiply(),
+        )
+    ]
+    x = keras.layers.LayerNormalization()(keras.layers.Concatenate()(merged))
+    x = keras.layers.Dense(3)(x)
+    model = trained(keras.Model(words, keras.layers.Activation("softmax")(x)))
+    np.testing.assert_allclose(*answers(model, texts(12)), rtol=0, atol=2e-6)
+    graph = onnx_graph(model).graph
+    assert sum(one.op_type == "Gather" for one in graph.node) == 2
+    assert sum(list(one.dims) == [TASK.words, 6] for one in graph.initializer) == 1
+
+
+def test_models_within_a_model_are_walked_in_their_place() -> None:
+    inner = [
+        trained(models.build(one, TASK, {"embedding": 8, "units": 4, "masked": one == "bilstm2"}))
+        for one in ("bilstm1", "bilstm2")
+    ]
+    words = keras.Input((None,), dtype="int32")
+    answered = [one(words) for one in inner]
+    model = keras.Model(words, keras.layers.Average()(answered))
+    np.testing.assert_allclose(*answers(model, texts(9)), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_masked_sequences_are_pooled_where_their_tokens_are(backwards: bool) -> None:
+    words = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(TASK.words, 6, mask_zero=True)(words)
+    x = keras.layers.LSTM(5, return_sequences=True)(x)
+    x = keras.layers.LSTM(5, return_sequences=not backwards, go_backwards=backwards)(x)
+    x = x if backwards else keras.layers.GlobalAveragePooling1D()(x)
+    model = trained(keras.Model(words, keras.layers.Dense(1, activation="sigmoid")(x)))
+    np.testing.assert_allclose(*answers(model, texts(12)), rtol=0, atol=2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not support masking")
+def test_what_would_read_masked_positions_is_refused() -> None:
+    words = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(TASK.words, 6, mask_zero=True)(words)
+    x = keras.layers.GlobalMaxPooling1D()(x)
+    with pytest.raises(NotExportable, match="it would read masked positions"):
+        onnx_graph(keras.Model(words, keras.layers.Dense(1)(x)))
+    y = layers.Embedding(TASK.words, 6, mask_zero=True)(words)
+    y = keras.layers.Concatenate(axis=1)([y, y])
+    y = keras.layers.GlobalAveragePooling1D()(y)
+    with pytest.raises(NotExportable, match="masked tokens one after another"):
+        onnx_graph(keras.Model(words, keras.layers.Dense(1)(y)))
 
 
 def test_metadata_are_kept_in_the_file() -> None:

@@ -16,6 +16,7 @@ from sentilab.bundle import card, engines, format, predictor
 from sentilab.bundle.format import Manifest
 from sentilab.bundle.layers import layers_of, weights_of
 from sentilab.bundle.onnx_graph import onnx_graph
+from sentilab.bundle.onnx_nodes import EXACT
 from sentilab.errors import SentilabError, SettingsError
 from sentilab.probe import Classifier, Subject, calibration
 from sentilab.text import Vocabulary
@@ -23,6 +24,10 @@ from sentilab.text.words import TOKENISER_VERSION
 
 # On so many test texts are the forms compared; the 8-bit one, whose labels may change, on all.
 TEXTS = 1_000
+# So many show whether padding may be cropped, whole and cut down to a few tokens.
+CROPPED = 16
+# Computed at once, which bounds the memory that it takes.
+TOKENS = 50_000
 
 # Float32 arithmetic in another order; a gate in the wrong place moves answers by tenths.
 TOLERANCE = 1e-5
@@ -61,12 +66,12 @@ def build_bundle(
     """Writes the model of a finished run as a bundle to ``path``, a folder or a .zip.
 
     ``threshold``: the calibrated probability of the second label above which it is answered.
-    ``int8``: with a graph whose weights have 8 bits. ``keras``: with the .keras file.
+    ``int8``: with a graph whose weights have 8 bits, which models over n-grams cannot have. ``keras``: with the .keras file.
     Nothing is written unless all forms answer as the Keras model does.
 
     Raises NotExportable for a model that cannot become ONNX, SentilabError if onnx or onnxruntime is
     missing or a form answers differently, SettingsError for a threshold outside of 0 to 1 or one
-    for more than two labels.
+    for more than two labels, and for ``int8`` where it makes no sense.
     """
     _require_onnx()
     classifier = subject.classifier
@@ -103,6 +108,7 @@ def build_bundle(
         parity={},
         files={},
     )
+    manifest = replace(manifest, ignores_padding=_ignores_padding(subject, manifest, contents))
     manifest = replace(manifest, parity=_parity(subject, manifest, contents))
     contents[format.GOLDEN] = _golden(classifier, manifest.temperature)
     contents[format.CARD] = card.model_card(
@@ -144,7 +150,7 @@ def check_onnx_file(subject: Subject, content: bytes) -> float:
     Raises SentilabError if by more than 1e-5.
     """
     ids = subject.classifier.encode(_judged(subject, TEXTS))
-    largest = float(np.abs(_scored(content, ids) - subject.classifier.score(ids)).max())
+    largest = float(np.abs(_scored(_session(content), ids) - subject.classifier.score(ids)).max())
     _require_like("as ONNX", largest, subject)
     return largest
 
@@ -199,12 +205,38 @@ def _of_words(vocabulary: Vocabulary) -> list[str]:
     ]
 
 
+def _ignores_padding(subject: Subject, manifest: Manifest, contents: Mapping[str, bytes]) -> bool:
+    """Whether texts may be cropped to their tokens.
+
+    Of layers that the kernel knows, the mask says it. Of other graphs it is tried, with texts of which
+    little more than padding is left as well: what reads padding answers those differently.
+    """
+    if manifest.layers is not None:
+        return manifest.layers[0].settings.get("masked") is True
+    classifier = subject.classifier
+    if classifier.model.inputs[0].shape[1] is not None:
+        return False
+    ids = classifier.encode(
+        [*_judged(subject, CROPPED), *_GOLDEN, *_of_words(classifier.vocabulary)]
+    )
+    ends = []
+    for tokens in (1, 2, 3, 5, 8):
+        end = np.zeros_like(ids)
+        end[:, -tokens:] = ids[:, -tokens:]
+        ends.append(end)
+    ids = np.concatenate([ids, *ends])
+    graph = _session(contents[format.ONNX])
+    alone = np.concatenate([_scored(graph, predictor.cropped(row[None])) for row in ids])
+    return bool(np.abs(alone - _scored(graph, ids)).max() <= TOLERANCE)
+
+
 def _parity(subject: Subject, manifest: Manifest, contents: Mapping[str, bytes]) -> dict[str, Any]:
     """Largest differences in probability from the Keras model, by form; for int8 its cost too."""
     classifier = subject.classifier
     ids = classifier.encode(_judged(subject, TEXTS))
     wanted = classifier.score(ids)
-    found = {"onnx": float(np.abs(_scored(contents[format.ONNX], ids) - wanted).max())}
+    scores = _scored(_session(contents[format.ONNX]), ids)
+    found = {"onnx": float(np.abs(scores - wanted).max())}
     if manifest.layers is not None and not kernels.missing():
         compute = engines.Computation(
             manifest.layers, weights_of(classifier.model), manifest.encoding
@@ -225,11 +257,12 @@ def _cost_of_int8(
     from sentilab.compare import paired_difference
 
     kept = subject.run.predictions()
-    found = _scored(content, subject.classifier.encode(subject.texts(kept.ids)))
+    graph = _session(content)
+    found = _scored(graph, subject.classifier.encode(subject.texts(kept.ids)))
     answers = found.argmax(axis=1)
     difference = paired_difference(answers == kept.labels, kept.correct)
     return {
-        "int8": float(np.abs(_scored(content, ids) - wanted).max()),
+        "int8": float(np.abs(_scored(graph, ids) - wanted).max()),
         "int8_texts": len(answers),
         "int8_accuracy": float((answers == kept.labels).mean()),
         "int8_difference": difference.difference,
@@ -247,18 +280,23 @@ def _require_like(form: str, largest: float, subject: Subject) -> None:
         )
 
 
-def _scored(content: bytes, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+def _session(content: bytes) -> Any:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    batch = predictor.BATCH
-    return np.concatenate(
-        [session.run(None, {"ids": ids[at : at + batch]})[0] for at in range(0, len(ids), batch)]
-    )
+    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+def _scored(graph: Any, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+    rows = max(1, TOKENS // ids.shape[1])
+    parts = (ids[at : at + rows] for at in range(0, len(ids), rows))
+    return np.concatenate([graph.run(None, {"ids": one})[0] for one in parts])
 
 
 def _quantised(content: bytes) -> bytes:
-    """The graph with weights of 8 bits, and products of 8-bit factors."""
+    """The graph with weights of 8 bits, and products of 8-bit factors.
+
+    Raises SettingsError where it has no weights that 8 bits can hold.
+    """
     import logging
 
     import onnx
@@ -269,10 +307,21 @@ def _quantised(content: bytes) -> bytes:
         before.write_bytes(content)
         logging.disable(logging.WARNING)  # it advises steps that change nothing in these graphs
         try:
-            quantize_dynamic(before, after, weight_type=QuantType.QInt8)
+            exact = [
+                one.name
+                for one in onnx.load_from_string(content).graph.node
+                if one.name.startswith(EXACT)
+            ]
+            quantize_dynamic(before, after, weight_type=QuantType.QInt8, nodes_to_exclude=exact)
         finally:
             logging.disable(logging.NOTSET)
-        onnx.checker.check_model(onnx.load(after))
+        made = onnx.load(after)
+        onnx.checker.check_model(made)
+        if not any(one.data_type == onnx.TensorProto.INT8 for one in made.graph.initializer):
+            raise SettingsError(
+                "This model has no weights that 8 bits can hold: those of its n-grams differ too much "
+                "in size.\n  Export it without a graph of 8 bits."
+            )
         return after.read_bytes()
 
 

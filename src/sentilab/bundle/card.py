@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sentilab import probe
+from sentilab import models, probe
 from sentilab.compare import Interval, accuracy_interval, accuracy_over_seeds
 from sentilab.compare.replicas import siblings
 from sentilab.data.contrast import ORIGINALS
@@ -22,6 +22,7 @@ from sentilab.probe import Subject, calibration, contrast, padding
 from sentilab.probe.behaviour import VERSION, Found
 from sentilab.probe.calibration import Figures
 from sentilab.training import Predictions
+from sentilab.training.ensembling import ENSEMBLE, title
 
 # As many failing checks are listed, if they fail in at least this share of their cases.
 LISTED = 12
@@ -203,21 +204,34 @@ def _metadata(facts: _Facts) -> dict[str, Any]:
     return about
 
 
+def _how_trained(facts: _Facts) -> str:
+    settings = facts.subject.settings
+    by = "by [Sentilab](#provenance)"
+    if settings.model == ENSEMBLE:
+        return f"made {by} of models that were trained each by itself"
+    if models.describe(settings.model).solver is not None:
+        return f"fitted {by} in one step"
+    return (
+        f"trained {by} for {_count(_epochs(facts), 'epoch')} of batches of {settings.batch_size} "
+        f"with Adam at a learning rate of {settings.learning_rate:g}"
+    )
+
+
 def _title(facts: _Facts) -> str:
     settings, anatomy = facts.subject.settings, facts.anatomy
     extra = "".join(
         f", {_escaped(key)} {_escaped(str(value))}"
         for key, value in settings.model_settings.items()
     )
+    if settings.model == ENSEMBLE:
+        extra = f", {_escaped(title(settings.model_settings))}"
     parameters = anatomy.get("parameters")
     counted = f"{parameters:,} parameters" if parameters else "an unrecorded number of parameters"
     said = [
         f"# {_escaped(facts.name)}",
         f"A small text classifier: it reads the last {settings.length} words of a text and gives the "
         f"probability of {_listed(facts.labels)}. Family `{settings.model}`{extra}, {counted}; "
-        f"trained by [Sentilab](#provenance) for {_count(_epochs(facts), 'epoch')} of batches of "
-        f"{settings.batch_size} with Adam at a learning rate of {settings.learning_rate:g}, seed "
-        f"{settings.seed}.",
+        f"{_how_trained(facts)}, seed {settings.seed}.",
     ]
     rows = [
         tuple(_escaped(str(one[key])) for key in ("name", "kind", "shape", "arithmetic"))

@@ -20,6 +20,7 @@ import shutil
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -84,7 +85,8 @@ class Layer:
 class Manifest:
     """What bundle.json says.
 
-    ``layers`` is None for a model that only its ONNX graph describes; ``temperature`` is None where
+    ``layers`` is None for a model that only its ONNX graph describes; ``ignores_padding`` says that
+    texts may be cropped to their tokens, which changes no answer; ``temperature`` is None where
     none could be fitted, and ``uncalibrated`` says why. ``threshold`` is the calibrated probability
     of the second of two labels above which it is answered. ``digest`` is the SHA-256 of bundle.json,
     which holds those of all other files.
@@ -104,6 +106,7 @@ class Manifest:
     threshold: float
     parity: Mapping[str, Any]
     files: Mapping[str, "File"]
+    ignores_padding: bool = False
     digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -118,6 +121,7 @@ class Manifest:
                 "family": self.family,
                 "settings": dict(self.settings),
                 "layers": None if self.layers is None else [asdict(one) for one in self.layers],
+                "ignores_padding": self.ignores_padding,
             },
             "labels": list(self.labels),
             "encoding": {"words": self.encoding.words, "length": self.encoding.length},
@@ -281,7 +285,9 @@ def _zipped(contents: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name, _NO_DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            # A table that is nearly empty would unpack to more than a reader takes.
+            small = len(content) <= MOST_UNPACKED * len(zlib.compress(content, 1))
+            entry.compress_type = zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED
             entry.external_attr = 0o644 << 16
             file.writestr(entry, content)
     return packed.getvalue()
@@ -394,7 +400,8 @@ def _manifest(where: str, content: bytes) -> Manifest:
             "  Update Sentilab, or export the bundle again with the one that is installed."
         )
     model, encoding = (_Checked(where, checked.get(one, dict)) for one in ("model", "encoding"))
-    layers = model.plain.get("layers")
+    described = model.plain.get("layers")
+    layers = None if described is None else _layers(where, model.get("layers", list))
     temperature = checked.plain.get("temperature")
     made = Manifest(
         name=checked.get("name", str),
@@ -403,7 +410,7 @@ def _manifest(where: str, content: bytes) -> Manifest:
         tokeniser=checked.get("tokeniser", str),
         family=model.get("family", str),
         settings=model.get("settings", dict),
-        layers=None if layers is None else _layers(where, model.get("layers", list)),
+        layers=layers,
         labels=tuple(checked.get("labels", list)),
         encoding=Encoding(
             encoding.within("words", 1, MOST_WORDS), encoding.within("length", 1, MOST_LENGTH)
@@ -415,6 +422,7 @@ def _manifest(where: str, content: bytes) -> Manifest:
         threshold=float(checked.get("threshold", (int, float))),
         parity=checked.get("parity", dict),
         files=_files(where, checked.get("files", dict)),
+        ignores_padding=_ignores_padding(model, layers),
         digest=hashlib.sha256(content).hexdigest(),
     )
     _check_values(checked, made)
@@ -473,6 +481,19 @@ def _layers(where: str, plain: list[Any]) -> tuple[Layer, ...]:
             raise layer.fault("weights", "it must list names")
         made.append(Layer(layer.get("kind", str), tuple(weights), layer.get("settings", dict)))
     return tuple(made)
+
+
+def _ignores_padding(model: "_Checked", layers: tuple[Layer, ...] | None) -> bool:
+    """Bundles made before there was such a key say it by a masked embedding alone."""
+    said = model.plain.get("ignores_padding")
+    masked = layers is not None and layers[0].settings.get("masked") is True
+    if said is None:
+        return masked
+    if not isinstance(said, bool):
+        raise model.fault("ignores_padding", "it must be true or false")
+    if layers is not None and said != masked:
+        raise model.fault("ignores_padding", "its layers say otherwise")
+    return said
 
 
 def _files(where: str, plain: dict[str, Any]) -> dict[str, File]:

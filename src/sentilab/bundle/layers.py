@@ -1,10 +1,12 @@
 """A Keras model as the list of layers that the compiled kernel computes, where it is one."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from sentilab.bundle.engines import ACTIVATIONS
 from sentilab.bundle.format import Layer
-from sentilab.bundle.onnx_graph import NotExportable, chain, lstm_directions
+from sentilab.bundle.onnx_layers import lstm_directions
+from sentilab.bundle.onnx_nodes import NotExportable, as_array, refusal
 from sentilab.models import import_keras
 
 
@@ -16,8 +18,8 @@ def layers_of(model: Any) -> tuple[Layer, ...] | None:
     layers: list[Layer] = []
     sequence = True  # whether what has been computed is one vector a token
     try:
-        for one in chain(model):
-            if _is_dropout(one):
+        for one in _chain(model):
+            if _is_for_training(one):
                 continue
             layer = _described(one)
             if layer is None or not _can_follow(layer, layers, sequence):
@@ -30,10 +32,37 @@ def layers_of(model: Any) -> tuple[Layer, ...] | None:
 
 
 def weights_of(model: Any) -> dict[str, Any]:
-    """All weights by their paths in the model, float32 arrays."""
-    import numpy as np
+    """All weights by their paths in the model: float32 arrays, int32 where they are whole numbers.
 
-    return {one.path: np.asarray(one.numpy(), np.float32) for one in model.weights}
+    Where models within the model have layers of one name, a path that is taken is numbered.
+    """
+    arrays: dict[str, Any] = {}
+    for one in model.weights:
+        number, path = 1, one.path
+        while path in arrays:
+            number += 1
+            path = f"{one.path}:{number}"
+        arrays[path] = as_array(one)
+    return arrays
+
+
+def _chain(model: Any) -> Iterator[Any]:
+    """The layers in order, without the input.
+
+    Raises NotExportable where one reads anything but what the one before it gives.
+    """
+    before = model.inputs[0]
+    for layer in model.layers:
+        if isinstance(layer, import_keras().layers.InputLayer):
+            continue
+        if len(layer._inbound_nodes) != 1:
+            raise refusal(layer, "it is used more than once")
+        read = layer.input if isinstance(layer.input, list) else [layer.input]
+        # Beside its input a masked layer reads the mask, which the kernel is given apart.
+        if read[0] is not before or any(one.dtype != "bool" for one in read[1:]):
+            raise refusal(layer, "it does not read the one before it")
+        before = layer.output
+        yield layer
 
 
 def _can_follow(layer: Layer, before: list[Layer], sequence: bool) -> bool:
@@ -42,8 +71,11 @@ def _can_follow(layer: Layer, before: list[Layer], sequence: bool) -> bool:
     return sequence == (layer.kind in ("lstm", "flatten"))
 
 
-def _is_dropout(layer: Any) -> bool:
-    return isinstance(layer, import_keras().layers.Dropout)
+def _is_for_training(layer: Any) -> bool:
+    from sentilab.layers import WordDropout
+
+    kinds = import_keras().layers
+    return isinstance(layer, kinds.Dropout | kinds.SpatialDropout1D | WordDropout)
 
 
 def _described(layer: Any) -> Layer | None:

@@ -32,6 +32,7 @@ TYPES: Mapping[int, np.dtype[Any]] = MappingProxyType(
         6: np.dtype("<i4"),
         7: np.dtype("<i8"),
         9: np.dtype("?"),
+        12: np.dtype("<u4"),
     }
 )
 
@@ -226,8 +227,7 @@ def _values(tensor: Mapping[str, Any]) -> NDArray[Any]:
                 f"{len(raw):,} bytes where its shape {shape} asks for {count * kind.itemsize:,}"
             )
         return np.frombuffer(raw, kind).reshape(shape)
-    fields = {"f": "float_data", "i": "int32_data", "u": "int32_data"}
-    wanted = "int64_data" if kind.itemsize == 8 else fields[kind.kind]
+    wanted = {"<f4": "float_data", "<i8": "int64_data", "<u4": ""}.get(kind.str, "int32_data")
     values = tensor[given[0]]
     if given != [wanted] or len(values) != count or count > MOST_LISTED:
         raise ValueError(

@@ -121,12 +121,7 @@ class Predictor:
         )
 
     def _cropped(self, ids: Ids) -> Ids:
-        """Without what is padding in every row, where padding is masked and changes nothing."""
-        layers = self.manifest.layers
-        if layers is None or layers[0].settings.get("masked") is not True or not len(ids):
-            return ids
-        used = np.flatnonzero((ids != Encoding.PAD).any(axis=0))
-        return ids[:, used[0] :] if len(used) else ids[:, -1:]
+        return cropped(ids) if self.manifest.ignores_padding else ids
 
 
 def load(path: Path | str, *, engine: EngineChoice = "auto", threads: int = 0) -> Predictor:
@@ -148,6 +143,12 @@ def load(path: Path | str, *, engine: EngineChoice = "auto", threads: int = 0) -
     predictor = Predictor(bundle, vocabulary, engine_of(bundle, engine, threads))
     _check_golden(predictor, bundle, TOLERANCE_INT8 if engine == "int8" else TOLERANCE)
     return predictor
+
+
+def cropped(ids: Ids) -> Ids:
+    """Without what is padding in front of every row, for models that ignore it."""
+    used = np.flatnonzero((ids != Encoding.PAD).any(axis=0))
+    return ids[:, used[0] :] if len(used) else ids[:, -1:]
 
 
 def calibrated(probabilities: Floats, temperature: float | None) -> Floats:

@@ -81,7 +81,8 @@ export class StaticBackend {
       labels,
       temperature,
       threshold,
-      isMasked: model.layers?.[0]?.settings?.masked === true,
+      // Bundles made before there was such a key say it by a masked embedding alone.
+      ignoresPadding: model.ignores_padding ?? model.layers?.[0]?.settings?.masked === true,
     };
   }
 

@@ -4,8 +4,9 @@ import * as ort from "./runtime/ort.wasm.bundle.min.mjs";
 import { OUT_OF_VOCABULARY, PAD, piecesOf, Vocabulary } from "./tokeniser.js";
 import { Trouble } from "./trouble.js";
 
-// Rows computed at once: few enough that a newer text does not wait long.
+// Computed at once: few enough that a newer text does not wait long, and that memory suffices.
 const ROWS = 32;
+const TOKENS = 16_000;
 
 // As near to 0 and 1 as in Python's sentilab.bundle.predictor.
 const CLIP = 1e-7;
@@ -133,9 +134,9 @@ function inTurn(job) {
 /** Calibrated probabilities of encoded texts, an array each. */
 async function scores(model, rows) {
   const { length } = model.vocabulary;
-  // Where padding is masked it changes nothing: columns of nothing else are left out.
+  // Where padding changes nothing, columns of nothing else are left out.
   const begins = rows.map((ids) => ids.findIndex((one) => one !== PAD)).map((at) => (at < 0 ? length - 1 : at));
-  const first = model.isMasked ? Math.min(...begins) : 0;
+  const first = model.ignoresPadding ? Math.min(...begins) : 0;
   const ids = new Int32Array(rows.length * (length - first));
   rows.forEach((row, at) => ids.set(row.subarray(first), at * (length - first)));
   const tensor = new ort.Tensor("int32", ids, [rows.length, length - first]);
@@ -179,15 +180,18 @@ async function goOn(number) {
   if (cancelled.has(number)) throw new Cancelled();
 }
 
+const rowsOf = ({ length }) => Math.max(1, Math.min(ROWS, Math.floor(TOKENS / length)));
+
 async function predict({ number, model: asked, texts }) {
   const model = await loaded(asked);
   const encoded = texts.map((text) => model.vocabulary.encode(text));
   const answers = new Array(texts.length);
   // Like lengths side by side leave more columns out.
   const order = encoded.map((_, at) => at).sort((one, other) => encoded[one].read - encoded[other].read);
-  for (let at = 0; at < order.length; at += ROWS) {
+  const rows = rowsOf(model.vocabulary);
+  for (let at = 0; at < order.length; at += rows) {
     await goOn(number);
-    const part = order.slice(at, at + ROWS);
+    const part = order.slice(at, at + rows);
     const found = await scores(model, part.map((row) => encoded[row].ids));
     part.forEach((row, nth) => {
       const { words, read } = encoded[row];
@@ -218,9 +222,10 @@ async function explain({ number, model: asked, text }) {
     read,
     pieces: piecesOf(text, spans, weights.map((weight, at) => (known[at] ? weight : undefined))),
   });
-  for (let at = 0; at < places.length; at += ROWS) {
+  const rows = rowsOf(model.vocabulary);
+  for (let at = 0; at < places.length; at += rows) {
     await goOn(number);
-    const part = places.slice(at, at + ROWS);
+    const part = places.slice(at, at + rows);
     const found = await scores(
       model,
       part.map((place) => {
@@ -233,7 +238,7 @@ async function explain({ number, model: asked, text }) {
       weights[place] = logOdds(whole[side]) - logOdds(found[nth][side]);
       known[place] = true;
     });
-    if (at + ROWS < places.length) tell("part", number, described());
+    if (at + rows < places.length) tell("part", number, described());
   }
   return described();
 }
