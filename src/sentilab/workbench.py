@@ -1,18 +1,47 @@
 """The command line's main jobs as functions: data and settings in, results out, files on disk."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sentilab import models, report, studies
+from sentilab import atomic, models, report, studies
 from sentilab.bundle import Built, build_bundle
-from sentilab.data import Dataset, leave_out, load
+from sentilab.data import Dataset, Unlabelled, leave_out, load
+from sentilab.data import unlabelled as load_unlabelled
 from sentilab.errors import DataNotFound, ModelCannotTrain, SentilabError, SettingsError
+from sentilab.models.ensemble import united
 from sentilab.probe import Subject
-from sentilab.studies import PlannedRun, Question, Study, StudyResults, StudySpec
-from sentilab.text import cache_folder
-from sentilab.training import Kernels, Preparation, Protocol, RunFolder, RunSettings, Silence
+from sentilab.studies import (
+    CrossValidated,
+    CrossValidation,
+    PlannedRun,
+    Question,
+    Study,
+    StudyResults,
+    StudySpec,
+)
+from sentilab.studies import presets as presets_of
+from sentilab.studies.budgeting import Budget, BudgetedStudy
+from sentilab.studies.presets import Preset
+from sentilab.text import Encoding, Vocabulary, cache_folder
+from sentilab.training import (
+    DEFAULT_SEED,
+    Kernels,
+    Listener,
+    Preparation,
+    Protocol,
+    RunFolder,
+    RunSettings,
+    Silence,
+    Teacher,
+)
+from sentilab.training import train as train_run
+from sentilab.training.ensembling import How, ensemble_settings, needed_folds
+from sentilab.training.folds import Announce, train_folds
 
 
 def run_study(
@@ -48,12 +77,28 @@ def run_study(
     return results
 
 
-def train(settings: RunSettings, *, data: Dataset, runs: Path | str = "runs") -> RunFolder:
+def train(
+    settings: RunSettings,
+    *,
+    data: Dataset,
+    unlabelled: Unlabelled | None = None,
+    teacher: Teacher | None = None,
+    runs: Path | str = "runs",
+) -> RunFolder:
     """Trains one model on ``data``, writes its run folder and report, and returns the folder.
+
+    ``unlabelled`` are the texts that the settings' pretraining reads, or that ``teacher`` labels: as
+    the settings' teaching says, or, if that is None, with its defaults.
 
     Raises SentilabError, with the reason, if the model cannot be trained.
     """
-    prepared = prepare_study(single_run(settings, data), data, Path(runs))
+    if unlabelled is not None and settings.pretraining is not None:
+        settings = replace(settings, pretraining=settings.pretraining.of(unlabelled))
+    if teacher is not None and unlabelled is not None and settings.teaching is None:
+        settings = replace(settings, teaching=teacher.teaching(unlabelled))
+    prepared = prepare_study(
+        single_run(settings, data), data, Path(runs), unlabelled=unlabelled, teacher=teacher
+    )
     results = prepared.carry_out(lambda *_: Silence(), lambda _: None)
     report.write(results, prepared.folder)
     only = results.runs[0]
@@ -67,22 +112,51 @@ def prepare_study(
     dataset: Dataset,
     runs: Path,
     *,
+    unlabelled: Unlabelled | None = None,
+    teacher: Teacher | None = None,
     protocols: Sequence[Protocol] | None = None,
     seeds: int | None = None,
     only: Sequence[str] = (),
     kernels: Kernels | None = None,
 ) -> Study:
-    """The study planned over ``dataset``, in a folder of its own under ``runs``."""
+    """The study planned over ``dataset``, in a folder of its own under ``runs``.
+
+    The unlabelled texts that its runs name are loaded, unless they are given.
+    """
     first = spec.seeds[0]
+    spec, unlabelled = _with_unlabelled(spec, unlabelled)
     return Study.prepare(
         spec,
-        Preparation(dataset, cache_folder()),
+        Preparation(dataset, cache_folder(), unlabelled, teacher),
         runs / (f"{spec.name}-generated" if dataset.is_generated else spec.name),
         protocols=protocols,
         seeds=range(first, first + seeds) if seeds else None,
         only=only,
         kernels=kernels,
     )
+
+
+def _with_unlabelled(
+    spec: StudySpec, given: Unlabelled | None
+) -> tuple[StudySpec, Unlabelled | None]:
+    """The study with the unlabelled texts in its runs' settings, and these texts."""
+    named = [one.settings.pretraining for one in spec.runs]
+    names = {one.unlabelled for one in named if one and not one.unlabelled_fingerprint} - {""}
+    if not names:
+        return spec, given
+    if len(names) > 1:
+        raise SettingsError(
+            f"{spec.name}: its runs name different unlabelled texts ({', '.join(sorted(names))}).\n"
+            "  Put them in studies of their own."
+        )
+    texts = given or load_unlabelled(names.pop())
+    runs = tuple(
+        replace(one, settings=replace(one.settings, pretraining=asked.of(texts)))
+        if asked is not None and asked.unlabelled
+        else one
+        for one, asked in zip(spec.runs, named, strict=True)
+    )
+    return replace(spec, runs=runs), texts
 
 
 def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:
@@ -105,6 +179,137 @@ def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:
         ),
         path=Path(),
     )
+
+
+def prepare_budget(
+    budget: Budget,
+    dataset: Dataset,
+    runs: Path,
+    *,
+    seed: int = DEFAULT_SEED,
+    began: float | None = None,
+    candidates: Sequence[Preset] | None = None,
+) -> BudgetedStudy:
+    """What a budget is to be spent on, in a folder of its own under ``runs``.
+
+    ``began`` is the time (time.monotonic) at which the budget began to run, by default now;
+    ``candidates`` are the packaged presets unless others are named.
+    """
+    presets = tuple(candidates or presets_of.candidates())
+    key = [dataset.fingerprint, seed, *(one.settings.fingerprint(one.name) for one in presets)]
+    mark = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:6]
+    return BudgetedStudy(
+        budget,
+        Preparation(dataset, cache_folder()),
+        runs / f"{dataset.name}-budget-{budget.text}-{mark}",
+        presets,
+        seed,
+        time.monotonic() if began is None else began,
+    )
+
+
+def train_within(
+    budget: str, *, data: Dataset, runs: Path | str = "runs", seed: int = DEFAULT_SEED
+) -> RunFolder:
+    """The best model that ``budget``, such as "90s", "10m" or "1.5h", can buy; returns its run folder.
+
+    Writes the report beside it. Raises SettingsError for a budget that is no time, SentilabError if
+    nothing could be trained.
+    """
+    study = prepare_budget(Budget.parse(budget), data, Path(runs), seed=seed)
+    results = study.carry_out(lambda *_: Silence(), lambda _: None)
+    report.write(results, study.folder)
+    return RunFolder(study.final_folder)
+
+
+def several_runs(settings: Mapping[str, RunSettings], dataset: Dataset) -> StudySpec:
+    """A study of these runs by name, itself named so that others get another folder."""
+    for one in settings.values():
+        models.check_settings(one.model, one.model_settings)
+    key = [one.fingerprint(dataset.fingerprint) for one in settings.values()]
+    mark = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:6]
+    first = next(iter(settings.values()))
+    return StudySpec(
+        name=f"{dataset.name}-{'-'.join(settings)}-{mark}"[:100],
+        title=f"{', '.join(settings)} on {dataset.name}",
+        description="",
+        source=dataset.name,
+        protocols=(first.protocol,),
+        seeds=(first.seed,),
+        runs=tuple(PlannedRun(name, name, one) for name, one in settings.items()),
+        questions=(),
+        path=Path(),
+    )
+
+
+def cross_validate(
+    spec: StudySpec,
+    dataset: Dataset,
+    runs: Path | str = "runs",
+    *,
+    folds: int = 10,
+    protocol: Protocol | None = None,
+    seeds: int | None = None,
+    only: Sequence[str] = (),
+    announce: Callable[[studies.Training, int, int], Listener] | None = None,
+) -> CrossValidated:
+    """Trains each run of ``spec`` on all but one fold, for each fold, in a folder of its own.
+
+    ``seeds`` says how many, counted from the study's first. What was trained before is not trained
+    again. Raises SentilabError as sentilab.studies.CrossValidation does.
+    """
+    first = spec.seeds[0]
+    prepared = CrossValidation.prepare(
+        spec,
+        Preparation(dataset, cache_folder()),
+        Path(runs) / f"{spec.name}-{folds}-folds",
+        folds=folds,
+        protocol=protocol,
+        seeds=range(first, first + seeds) if seeds else None,
+        only=only,
+    )
+    return prepared.carry_out(announce or (lambda *_: Silence()))
+
+
+def make_ensemble(
+    members: Sequence[RunFolder],
+    how: How | None = None,
+    *,
+    load: Callable[[str], Dataset] = load,
+    runs: Path | str = "runs",
+    announce: Announce | None = None,
+) -> RunFolder:
+    """One model of these finished runs, in a run folder of its own under ``runs``.
+
+    Where its weights are learned from folds, those that are missing are trained first, beside it;
+    ``announce`` hears of each. ``load`` gets the name of the data that the runs were trained on.
+
+    Raises SentilabError for runs that do not go together, and if the data are not those that they saw.
+    """
+    settings = ensemble_settings([one.settings() for one in members], how)
+    subject = Subjects(load).of(members[0])
+    prepared, data = subject.preparation, subject.dataset
+    fingerprint = settings.fingerprint(data.fingerprint)
+    folder = Path(runs) / f"{data.name}-ensemble-{fingerprint[:6]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic.alone(folder, "ensemble"):
+        train_folds(
+            needed_folds(settings),
+            prepared,
+            folder,
+            announce,
+            pretrainings=Path(runs) / "pretraining",
+        )
+        # From the members' files: what they learned it from need not be there any more.
+        files = [one.path / "vocabulary.json" for one in members]
+        known = [Vocabulary.from_json(one.read_text(encoding="utf-8")) for one in files]
+        vocabulary = united(known, Encoding(settings.words, settings.length))
+        return train_run(
+            settings,
+            prepared.examples(settings, vocabulary),
+            folder / settings.folder_name(data.fingerprint),
+            members=[one.path for one in members],
+        )
 
 
 @dataclass

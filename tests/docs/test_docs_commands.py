@@ -77,6 +77,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for text, label in zip(corpus.texts, labels, strict=True)
     ]
     (folder / "reviews.csv").write_text("text,sentiment\n" + "\n".join(rows) + "\n")
+    more = generate(train=40, test=0, seed=1).texts
+    (folder / "more-reviews.txt").write_text("\n".join(more) + "\n")
     for page in PAGES:
         for language, text in blocks(page):
             name = re.match(r"# (\S+\.(?:toml|py))\n", text)

@@ -17,6 +17,7 @@ from sentilab.probe.attributions import (
     is_word,
     strongest,
 )
+from sentilab.probe.halves import CannotSplit
 from sentilab.text import Encoding, Vocabulary
 
 LENGTH = 10
@@ -214,3 +215,57 @@ def test_agreement_counts_the_largest_and_compares_ranks() -> None:
 
 def test_the_strongest_are_largest_by_size() -> None:
     assert strongest([0.1, -3.0, 2.0, -0.5], 3) == [1, 2, 3]
+
+
+@cache
+def of_phrases(classes: int) -> Explainer:
+    """A linear model over words and pairs of words, fitted to texts in which "not good" is bad."""
+    rows = {
+        (GOOD, 6): 1, (6, GOOD): 1, (8, GOOD): 0, (BAD, 6): 0, (6, BAD): 0, (8, BAD): 1, (7, 6): 2,
+    }  # fmt: skip
+    kept = [(row, label) for row, label in rows.items() if label < classes] * 3
+    x = np.zeros((len(kept), LENGTH), np.int32)
+    x[:, -2:] = [row for row, _ in kept]
+    x[:, -3] = 1
+    task = models.Task(len(WORDS) + 4, LENGTH, classes)
+    labels = np.asarray([label for _, label in kept])
+    model = models.solve("logistic", task, x, labels, {"least": 1, "strength": 1e3}, seed=0)
+    return Explainer(classifier(model, ("negative", "positive", "mixed")[:classes]))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_model_without_word_vectors_is_explained_by_occlusion(classes: int) -> None:
+    one = of_phrases(classes)
+    assert one.methods == ("occlusion",)
+    assert one.is_exact
+    why = explain(one, "not good")
+    assert list(why.values) == ["occlusion"]
+    assert why.label == (1 if classes == 2 else 0)
+    sign = 1 if why.label == 0 else -1
+    negation, good = (sign * value for value in why.values["occlusion"])
+    # By itself the one is in as many bad texts as the other is in good ones; only together they are bad.
+    assert negation > 0.5
+    assert negation > good
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_log_odds_of_a_linear_model_are_those_of_its_probabilities(classes: int) -> None:
+    one = of_phrases(classes)
+    x = one.classifier.encode(["good film", "not good", "bad", "the film the"])
+    for label in range(1 if classes == 2 else 0, classes):
+        p = one.classifier.score(x)[:, label].astype(np.float64)
+        found = one.log_odds(x, np.full(len(x), label))
+        np.testing.assert_allclose(1 / (1 + np.exp(-found)), p, atol=1e-5)
+
+
+def test_asked_for_gradients_without_word_vectors_it_says_why_and_what_to_do() -> None:
+    with pytest.raises(CannotSplit) as error:
+        explain(of_phrases(2), "not good", ["ig"])
+    said = str(error.value)
+    assert said.startswith("Integrated gradients cannot explain this model. logistic: its layer")
+    assert "Ask for occlusion" in said
+
+
+def test_a_model_with_word_vectors_is_explained_in_both_ways_unless_told_otherwise() -> None:
+    assert explainer("mlp").obstacle == ""
+    assert list(explain(explainer("mlp"), "good film").values) == ["ig", "occlusion"]

@@ -46,7 +46,9 @@ def test_deleting_the_decisive_words_first_beats_a_random_order(planted: Explain
     answered = np.arange(12) % 2
     labels = np.ones(12, np.int64)
     gradients = planted.integrated_gradients(x, labels, steps=3).values
-    by_order = {one.order: one for one in faithfulness(planted, x, answered, labels, gradients)}
+    by_order = {
+        one.order: one for one in faithfulness(planted, x, answered, labels, {"ig": gradients})
+    }
     for order in ("ig", "occlusion"):
         found = by_order[order]  # type: ignore[index]
         # The two words are gone, or back, after a tenth of the text: then p is that of none, 1/2,

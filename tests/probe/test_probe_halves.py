@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sentilab import models
-from sentilab.probe.halves import CannotSplit, halves
+from sentilab.probe.halves import CannotSplit, halves, scores_of
 
 LENGTH = 12
 TASK = models.Task(words=50, length=LENGTH, classes=2)
@@ -130,9 +130,30 @@ def nested() -> Any:
     return keras.Model(words, keras.layers.Dense(1, activation="sigmoid")(x), name="nested")
 
 
+def beside_ngrams() -> Any:
+    from sentilab import layers as own
+
+    words = keras.Input((LENGTH,), dtype="int32")
+    vectors = keras.layers.Flatten()(keras.layers.Embedding(50, 4)(words))
+    sums = own.NgramSums(30)(own.Ngrams(2, 30, name="phrases")(words))
+    x = keras.layers.Concatenate()([vectors, sums])
+    return keras.Model(words, keras.layers.Dense(1, activation="sigmoid")(x), name="beside")
+
+
+@pytest.mark.parametrize("make", [no_embedding, two_embeddings, beside_ngrams, nested])
+def test_scores_are_there_where_a_model_cannot_be_split(make: Any) -> None:
+    model = make()
+    scores, link = scores_of(model)
+    assert link == "sigmoid"
+    np.testing.assert_allclose(
+        sigmoid(np.asarray(scores(texts()))), np.asarray(model(texts())), atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
+        (beside_ngrams, "its layer phrases looks n-grams up by the words' numbers"),
         (no_embedding, "it has none"),
         (two_embeddings, "2 of them (first, second)"),
         (used_twice, "calls its layer shared 2 times"),

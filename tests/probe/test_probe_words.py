@@ -107,18 +107,32 @@ def test_under_the_notebook_protocol_test_texts_are_explained(
     assert found.sampled == len(subject.run.predictions("test").ids)
 
 
-def test_a_model_that_cannot_be_split_is_not_asked(
-    subject: Subject, monkeypatch: pytest.MonkeyPatch
+def test_a_model_without_word_vectors_is_explained_by_occlusion(
+    tmp_path: Path, corpus: Dataset, preparation: Preparation
 ) -> None:
-    import keras
+    subject = subject_of(
+        tmp_path / "run", corpus, preparation, model="nblr", model_settings={"orders": 2}, epochs=1
+    )
+    found = words.measure(subject)
+    assert found.method == "occlusion"
+    assert found.gap is found.gap_share is None
+    assert [one.order for one in found.ordered] == ["occlusion", "random"]
+    assert found.ordered[0].deletion_gain.low > 0
+    assert found.words
+    assert found.mistakes
+    assert any(value for _, value in found.mistakes[0].pieces)
+    assert Result.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert "deleting words by occlusion" in "\n".join(words.lines(found))
 
-    ids = keras.Input((12,), dtype="int32")
-    x = keras.layers.Rescaling(0.1)(ids)
-    model = keras.Model(ids, keras.layers.Dense(1, activation="sigmoid")(x), name="plain")
-    from sentilab.probe import Classifier
 
-    other = Subject(subject.run, subject.dataset, subject.preparation)
-    fake = Classifier(model, subject.classifier.vocabulary, subject.classifier.label_names)
-    monkeypatch.setitem(other.__dict__, "classifier", fake)
-    with pytest.raises(NotApplicable, match="plain"):
-        words.measure(other)
+def test_one_text_is_not_enough(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = subject.run.predictions("validation")
+    one = replace(
+        whole,
+        ids=whole.ids[:1],
+        labels=whole.labels[:1],
+        probabilities=whole.probabilities[:1],
+    )
+    monkeypatch.setattr(RunFolder, "predictions", lambda *_: one)
+    with pytest.raises(NotApplicable, match="fewer than two texts"):
+        words.measure(subject)

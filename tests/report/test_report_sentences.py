@@ -16,7 +16,7 @@ Make = Callable[..., StudyResults]
 
 
 def forget() -> None:
-    for cached in (correct, differences.difference_between, differences._answers):
+    for cached in (correct, differences.difference_between, differences.answers):
         cached.cache_clear()
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sentilab import studies
 from sentilab.errors import SettingsError
+from sentilab.training.ensembling import members_of
 
 
 def written(folder: Path, text: str) -> str:
@@ -42,6 +43,30 @@ def test_lists_span_a_grid(tmp_path: Path) -> None:
     assert spec.protocols == ("holdout",)
 
 
+def test_a_run_has_options_of_training_and_an_encoding_of_its_own(tmp_path: Path) -> None:
+    text = """
+    [data]
+    words = 500
+    [defaults]
+    averaging = { kind = "ema", decay = 0.9 }
+    [[run]]
+    name = "l{length}-{adversarial[radius]}"
+    model = "recurrent"
+    length = [20, 40]
+    adversarial = [{ kind = "virtual", radius = 2.0 }, { kind = "virtual", radius = 4.0 }]
+    bucketed = true
+    clip_norm = 1.0
+    """
+    runs = studies.read(written(tmp_path, text)).runs
+    assert [one.name for one in runs] == ["l20-2.0", "l20-4.0", "l40-2.0", "l40-4.0"]
+    last = runs[-1].settings
+    assert (last.words, last.length, last.bucketed, last.clip_norm) == (500, 40, True, 1.0)
+    assert last.averaging is not None
+    assert last.averaging.decay == 0.9
+    assert last.adversarial is not None
+    assert last.adversarial.radius == 4.0
+
+
 def test_the_packaged_study_has_the_notebooks_runs_and_questions() -> None:
     spec = studies.read("homework")
     assert len(spec.runs) == 13
@@ -73,6 +98,9 @@ def test_the_packaged_study_has_the_notebooks_runs_and_questions() -> None:
         (("[data]", "[date]"), "date", 'did you mean "data"'),
         (("words = 500", "words = 2"), "run[1]", "words is 2"),
         (("[defaults]", '[protocol]\nname = "test"\n[defaults]'), "protocol.name", '"both"'),
+        (("[defaults]", "[defaults]\nschedule = 'cosine'"), "schedule", "must be a table"),
+        (("[defaults]", "[defaults]\naveraging = { decays = 1 }"), "averaging.decays", '"decay"'),
+        (("[defaults]", "[defaults]\nadversarial = { radius = -1 }"), "run[1]", "at least 0"),
         (("[defaults]", "[defaults]\nearly_stopping = 3"), "early_stopping", "must be a table"),
         (
             ("[defaults]", "[defaults]\nearly_stopping = { patients = 3 }"),
@@ -148,3 +176,45 @@ def test_no_document_makes_the_reader_fail_otherwise_than_by_a_settings_error(
 
     with suppress(SettingsError):
         _study(_Table(document, "file", ""), Path("file.toml"))
+
+
+ENSEMBLE = """
+[[run]]
+name = "one"
+model = "mlp"
+[[run]]
+name = "two"
+model = "mlp"
+epochs = 3
+[[run]]
+name = "both"
+ensemble = ["one", "two"]
+model_settings = { kind = "stacking" }
+"""
+
+
+def test_an_ensemble_is_made_of_the_runs_it_names(tmp_path: Path) -> None:
+    spec = studies.read(written(tmp_path, ENSEMBLE))
+    one, two, both = spec.runs
+    assert (both.name, both.settings.model) == ("both", "ensemble")
+    assert members_of(both.settings) == (one.settings, two.settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "hint"),
+    [
+        (('["one", "two"]', '["one", "too"]'), "run[3].ensemble", 'did you mean "two"'),
+        (('["one", "two"]', '"one"'), "run[3].ensemble", "list of texts"),
+        (('["one", "two"]', '["one"]'), "run[3]", "two runs or more"),
+        (('"stacking"', '"voting"'), "run[3]", "averaging"),
+        (("{ kind", "{ kinds"), "run[3].model_settings.kinds", 'did you mean "kind"'),
+        (("model_settings = {", "epochs = 2 # {"), "run[3].epochs", "unknown key"),
+    ],
+)
+def test_a_mistake_in_an_ensemble_is_named(
+    change: tuple[str, str], where: str, hint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        studies.read(written(tmp_path, ENSEMBLE.replace(*change)))
+    assert where in str(error.value)
+    assert hint in str(error.value)

@@ -11,6 +11,7 @@ def command() -> None:
 
     from sentilab import kernels, layers
     from sentilab.data import sources
+    from sentilab.kernels import ngrams
     from sentilab.training.environment import environment
 
     console = Console()
@@ -24,6 +25,7 @@ def command() -> None:
         threads = f"{kernels.threads()} thread{'s' * (kernels.threads() != 1)}"
         table.add_row("LSTM", f"fused, {kernels.title()}, {threads}")
         table.add_row("bf16 products", "yes" if kernels.has_bf16() else "not on this processor")
+    table.add_row("n-grams", f"counted by {ngrams.path()}")
     found = next((place for _, place in sources.places() if sources.is_imdb(place)), None)
     table.add_row("IMDB", f"found in {found}" if found else "not found; it would be downloaded")
     console.print(table, highlight=False, soft_wrap=True)

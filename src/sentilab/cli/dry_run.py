@@ -5,6 +5,7 @@ from rich.table import Table
 
 from sentilab.studies import Study
 from sentilab.training import RunFolder
+from sentilab.training.ensembling import ENSEMBLE
 from sentilab.training.pace import Pace, measure
 
 
@@ -24,6 +25,8 @@ def show(study: Study) -> None:
         note = f"continues after epoch {done}" if done else ""
         if ended:
             time, note = "", ended["status"]
+        elif settings.model == ENSEMBLE:
+            time, note = "", "of the runs above"
         else:
             examples = study.preparation.examples(settings)
             kind = (settings.model, str(settings.model_settings), settings.batch_size)

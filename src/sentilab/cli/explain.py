@@ -1,7 +1,7 @@
 """sentilab explain"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -35,7 +35,8 @@ BELOW, ABOVE = "#d1662b", "#2f86b8"
     type=click.Choice(["ig", "occlusion", "both"]),
     default="both",
     show_default=True,
-    help="Integrated gradients, leaving out one word at a time, or both and how far they agree.",
+    help="Integrated gradients, leaving out one word at a time, or both and how far they agree; both "
+    "are one where the model has no word vectors.",
 )
 @click.option(
     "--steps",
@@ -91,7 +92,7 @@ def command(
 
     from sentilab import atomic, workbench
     from sentilab.probe import Classifier
-    from sentilab.probe.attributions import METHODS, Explainer, explain
+    from sentilab.probe.attributions import Explainer, explain
     from sentilab.report import explained, page
 
     if sum(one is not None for one in (text, file, identity)) != 1:
@@ -103,10 +104,15 @@ def command(
         text = _read(file)
     elif identity is not None:
         text, label = _of_id(found, identity, where, reading)
-    methods: tuple[Method, ...] = tuple(one for one in METHODS if method in (one, "both"))
     explainer = Explainer(Classifier.from_run(found.path))
+    methods = explainer.methods if method == "both" else (cast("Method", method),)
     why = explain(explainer, text or "", methods, steps=steps, baseline=baseline)
     console = Console(highlight=False, markup=False, emoji=False)
+    if method == "both" and explainer.obstacle:
+        console.print(
+            f"Explained by occlusion alone, without integrated gradients: {explainer.obstacle}",
+            style="dim",
+        )
     if label is not None:
         console.print(printable(f"Labelled {label}."))
     _show(console, why)

@@ -73,7 +73,7 @@ model_setting = click.option(
 )
 
 
-def model_settings(given: tuple[str, ...]) -> dict[str, Any]:
+def model_settings(given: tuple[str, ...], option: str = "--set") -> dict[str, Any]:
     """("units=32",) as {"units": 32}; values are read as TOML would, else as plain text."""
     import tomllib
 
@@ -81,12 +81,35 @@ def model_settings(given: tuple[str, ...]) -> dict[str, Any]:
     for text in given:
         key, separator, value = text.partition("=")
         if not separator or not key.strip():
-            raise SettingsError(f'--set "{text}": it must have the form KEY=VALUE, as in units=32.')
+            raise SettingsError(
+                f'{option} "{text}": it must have the form KEY=VALUE, as in units=32.'
+            )
         try:
             settings[key.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             settings[key.strip()] = value
     return settings
+
+
+def given() -> set[str]:
+    """The parameters of the command under way that were given by hand."""
+    from click.core import ParameterSource
+
+    context = click.get_current_context()
+    own = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return {name for name in context.params if context.get_parameter_source(name) in own}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The settings of the preset of that name, as plain values.
+
+    Raises SettingsError for an unknown preset, and for a model beside it.
+    """
+    from sentilab.studies import presets
+
+    if "model" in given():
+        raise SettingsError("--preset chooses the model; leave out --model, or --preset.")
+    return presets.read(name).settings.to_dict()
 
 
 def load_models(files: tuple[Path, ...]) -> None:

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from sentilab.studies import Training
-from sentilab.training import EpochMetrics, Step
+from sentilab.training import EpochMetrics, LanguageEpoch, LanguageStep, RunSettings, Step
 
 
 class Screen:
@@ -51,17 +51,28 @@ class Screen:
 
     def announce(self, training: Training, number: int, total: int) -> "TrainingLines":
         """A listener for one training of the study."""
-        for task in self._progress.task_ids:
-            self._progress.remove_task(task)
         settings = training.settings
         self.console.print(
             f"[bold]\\[{number}/{total}] {settings.model}[/bold], batch {settings.batch_size}, "
             f"{settings.epochs} epoch{'s' if settings.epochs > 1 else ''}, seed {settings.seed}, "
-            f"{settings.protocol} protocol",
+            f"{settings.protocol} protocol{_fold(settings)}",
             highlight=False,
         )
+        return self.follow()
+
+    def follow(self) -> "TrainingLines":
+        """A listener for one training that was announced already."""
+        for task in self._progress.task_ids:
+            self._progress.remove_task(task)
         task = self._progress.add_task("starting", total=None, figures="")
         return TrainingLines(self.console, self._progress, task)
+
+
+def _fold(settings: RunSettings) -> str:
+    said = f", fold {settings.fold} of {settings.folds}" if settings.folds else ""
+    if settings.inner_folds:
+        said += f", inner fold {settings.inner_fold} of {settings.inner_folds}"
+    return said
 
 
 class TrainingLines:
@@ -74,6 +85,22 @@ class TrainingLines:
         many = "epoch" if epochs_done == 1 else "epochs"
         self._console.print(
             f"  {epochs_done} {many} already trained ({source})", highlight=False, soft_wrap=True
+        )
+
+    def on_language_step(self, step: LanguageStep) -> None:
+        self._progress.update(
+            self._task,
+            description=f"  pretraining {step.epoch}/{step.epochs}",
+            total=step.epochs * step.batches,
+            completed=(step.epoch - 1) * step.batches + step.batch,
+            figures=f"loss {step.loss:.3f} a word",
+        )
+
+    def on_language_epoch(self, measured: LanguageEpoch, epochs: int, seconds: float) -> None:
+        self._console.print(
+            f"  pretraining {measured.epoch}/{epochs}  {seconds:.0f} s  loss {measured.loss:.3f} a "
+            f"word  perplexity {measured.perplexity:.0f} on texts held out",
+            highlight=False,
         )
 
     def on_step(self, step: Step) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sentilab.errors import SentilabError
 from sentilab.training import Predictions
-from sentilab.training.run import CLIP
+from sentilab.training.scoring import CLIP
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sentilab.errors import SentilabError, SettingsError
 from sentilab.models import import_keras
-from sentilab.probe.halves import halves
+from sentilab.probe.halves import CannotSplit, Halves, halves, scores_of
 from sentilab.probe.subject import BATCH, Classifier
 from sentilab.text import Encoding
 from sentilab.text.surface import Span, pieces_of, spans_of
@@ -82,19 +82,45 @@ class Attributions:
 class Explainer:
     """One classifier, taken apart once. ``x`` is (texts, length) of integers throughout.
 
+    Integrated gradients needs a model that can be split after its one Embedding; all else does not.
+
     Where a model ends in one sigmoid, ``labels`` (texts,) should be 1, the second label; log odds of
     the first are the same with the other sign.
     """
 
     def __init__(self, classifier: Classifier) -> None:
-        """Raises CannotSplit if the model has not exactly one Embedding."""
         self.classifier = classifier
-        self._halves = halves(classifier.model)
+        self._scores, self._link = scores_of(classifier.model)
 
     @property
     def is_exact(self) -> bool:
         """Whether log odds come from the scores before the last sigmoid or softmax."""
-        return self._halves.link != "probability"
+        return self._link != "probability"
+
+    @cached_property
+    def obstacle(self) -> str:
+        """Why integrated gradients cannot explain this model; "" if it can."""
+        try:
+            halves(self.classifier.model)
+        except CannotSplit as error:
+            return str(error)
+        return ""
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Those that can explain this model."""
+        return ("occlusion",) if self.obstacle else METHODS
+
+    @cached_property
+    def _halves(self) -> Halves:
+        """Raises CannotSplit, with what to do, if there is an obstacle."""
+        try:
+            return halves(self.classifier.model)
+        except CannotSplit as error:
+            raise CannotSplit(
+                f"Integrated gradients cannot explain this model. {error}\n"
+                "  Ask for occlusion, which needs nothing but the model's answers."
+            ) from error
 
     @property
     def labels_explained(self) -> int | None:
@@ -106,8 +132,8 @@ class Explainer:
         # Few shapes, each compiled once: the last batch is filled up.
         batch = min(BATCH, 1 << (max(len(x), 1) - 1).bit_length())
         filled = np.concatenate([x, np.repeat(x[-1:], -len(x) % batch, axis=0)])
-        scores = self._halves.scores.predict(filled, batch_size=batch, verbose=0)[: len(x)]
-        return np.asarray(_log_odds(scores, labels, self._halves.link), np.float64)
+        scores = self._scores.predict(filled, batch_size=batch, verbose=0)[: len(x)]
+        return np.asarray(_log_odds(scores, labels, self._link), np.float64)
 
     def integrated_gradients(
         self,
@@ -121,8 +147,9 @@ class Explainer:
 
         The integral is Gauss and Legendre's sum of ``steps`` points, all in one batch.
 
-        Raises SentilabError if Keras does not run on JAX, which gives the gradient, and
-        SettingsError for fewer steps than one.
+        Raises CannotSplit if the model has not exactly one Embedding that all goes through,
+        SentilabError if Keras does not run on JAX, which gives the gradient, and SettingsError for
+        fewer steps than one.
         Source: Sundararajan, Taly and Yan (2017), equation 1.
         """
         if steps < 1:
@@ -360,14 +387,16 @@ class Explanation:
 def explain(
     explainer: Explainer,
     text: str,
-    methods: Sequence[Method] = METHODS,
+    methods: Sequence[Method] | None = None,
     *,
     steps: int = STEPS,
     baseline: Baseline = DEFAULT_BASELINE,
 ) -> Explanation:
     """Explains one text: for two labels the log odds of the second, else of the predicted label.
 
-    Raises SentilabError if the text has no word.
+    ``methods`` are by default all that can explain the model.
+
+    Raises SentilabError if the text has no word, CannotSplit as ``integrated_gradients`` does.
     """
     classifier = explainer.classifier
     spans = spans_of(text)
@@ -381,7 +410,7 @@ def explain(
     read = min(len(spans), classifier.length)
     values: dict[Method, tuple[float, ...]] = {}
     reference = gap = None
-    for method in methods:
+    for method in explainer.methods if methods is None else methods:
         if method == "ig":
             found = explainer.integrated_gradients(x, labels, steps=steps, baseline=baseline)
             reference, gap = float(found.reference[0]), float(found.gap[0])  # type: ignore[index]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sentilab.probe.subject import Subject
 from sentilab.training import Predictions
-from sentilab.training.run import CLIP, metrics
+from sentilab.training.scoring import CLIP, metrics
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]

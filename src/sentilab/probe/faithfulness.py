@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sentilab.probe.attributions import Doubles, Encoded, Explainer, Labels, is_word
+from sentilab.probe.attributions import Doubles, Encoded, Explainer, Labels, Method, is_word
 from sentilab.text import Encoding
 
 Order = Literal["ig", "occlusion", "random"]
@@ -105,16 +105,23 @@ def areas(explainer: Explainer, x: Encoded, answered: Labels, importance: Double
 
 
 def faithfulness(
-    explainer: Explainer, x: Encoded, answered: Labels, labels: Labels, gradients: Doubles
+    explainer: Explainer,
+    x: Encoded,
+    answered: Labels,
+    labels: Labels,
+    known: Mapping[Method, Doubles],
 ) -> tuple[Ordered, ...]:
-    """Integrated gradients (given, for ``labels``), occlusion and a random order, one after another."""
+    """The model's methods and then a random order; ``known`` values (texts, length) are for ``labels``."""
     # Towards what was answered: with two labels all values are about the second.
     sign = np.where(answered == labels, 1.0, -1.0)[:, None]
-    importance: dict[Order, Doubles] = {
-        "ig": sign * gradients,
-        "occlusion": sign * explainer.occlusion(x, labels).values,
-        "random": np.random.default_rng(SEED).random(x.shape),
-    }
+    importance: dict[Order, Doubles] = {}
+    for method in explainer.methods:
+        values = known.get(method)
+        if values is None:
+            ask = explainer.occlusion if method == "occlusion" else explainer.integrated_gradients
+            values = ask(x, labels).values
+        importance[method] = sign * values
+    importance["random"] = np.random.default_rng(SEED).random(x.shape)
     found = {name: areas(explainer, x, answered, values) for name, values in importance.items()}
     chance = found["random"]
     return tuple(

@@ -33,15 +33,35 @@ class Halves:
     link: Link
 
 
+def scores_of(model: Any) -> tuple[Any, Link]:
+    """The model without its last sigmoid or softmax, and which of these it was.
+
+    It takes integers (texts, length), as the model does, and need not be split for that.
+    """
+    keras = models.import_keras()
+    words = _words(model)
+    last = _last_layer(model)
+    twin, link = _without_link(last)
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        return layer(*arguments, **options)
+
+    scores = _called_anew(model, words, call, {last: twin})
+    return keras.Model(words, scores, name=f"{model.name}-scores"), link
+
+
 def halves(model: Any) -> Halves:
     """Splits a functional or sequential model of one input after its only Embedding.
 
-    Raises CannotSplit if there is no such layer, or more than one, or one that is used twice.
+    Raises CannotSplit if there is no such layer, or more than one, or one that is used twice, or if
+    another layer reads the integers too.
     """
     keras = models.import_keras()
     embedding = _only_embedding(model)
     last = _last_layer(model)
-    twin, link = _without_link(last)
+    scores, link = scores_of(model)
+    # The twin with the same weights that stands at the end of the scores.
+    twin = _last_layer(scores)
 
     class Given(keras.layers.Layer):  # type: ignore[misc, name-defined]
         """Its second input in the place of its first, whose mask it keeps."""
@@ -57,7 +77,7 @@ def halves(model: Any) -> Halves:
         def compute_output_shape(self, shapes: Any) -> Any:
             return shapes[1]
 
-    words = keras.Input(model.inputs[0].shape[1:], dtype=model.inputs[0].dtype, name="words")
+    words = _words(model)
     shape = (*words.shape[1:], embedding.output_dim)
     vectors = keras.Input(shape, dtype=embedding.compute_dtype, name="vectors")
     put_in: list[Any] = []
@@ -69,12 +89,7 @@ def halves(model: Any) -> Halves:
             return Given(name="given")([result, vectors])
         return result
 
-    def call_plainly(layer: Any, *arguments: Any, **options: Any) -> Any:
-        return layer(*arguments, **options)
-
-    scores, from_vectors = (
-        _called_anew(model, words, how, {last: twin}) for how in (call_plainly, call)
-    )
+    from_vectors = _called_anew(model, words, call, {last: twin})
     if len(put_in) != 1:
         raise CannotSplit(
             f"{model.name} calls its layer {embedding.name} {len(put_in)} times; words can be "
@@ -82,16 +97,31 @@ def halves(model: Any) -> Halves:
         )
     return Halves(
         embedding,
-        keras.Model(words, scores, name=f"{model.name}-scores"),
+        scores,
         keras.Model([words, vectors], from_vectors, name=f"{model.name}-scores-of-vectors"),
         link,
     )
 
 
+def _words(model: Any) -> Any:
+    """An input like the model's own."""
+    given = model.inputs[0]
+    return models.import_keras().Input(given.shape[1:], dtype=given.dtype, name="words")
+
+
 def _only_embedding(model: Any) -> Any:
+    from sentilab.layers import HashedNgrams, Ngrams
+
     keras = models.import_keras()
     kind = keras.layers.Embedding
-    everywhere = [one for one in model._flatten_layers(include_self=False) if isinstance(one, kind)]
+    inside = list(model._flatten_layers(include_self=False))
+    for one in inside:
+        if isinstance(one, Ngrams | HashedNgrams):
+            raise CannotSplit(
+                f"{model.name}: its layer {one.name} looks n-grams up by the words' numbers, so that "
+                "an answer does not follow from the words' vectors alone."
+            )
+    everywhere = [one for one in inside if isinstance(one, kind)]
     if len(everywhere) != 1:
         found = f"{len(everywhere)} of them ({', '.join(one.name for one in everywhere)})"
         raise CannotSplit(
@@ -138,7 +168,14 @@ def _called_anew(model: Any, words: Any, call: Any, instead: dict[Any, Any]) -> 
         for layer in model.layers:
             output = call(instead.get(layer, layer), output)
         return output
+
+    def called(layer: Any, *arguments: Any, **options: Any) -> Any:
+        # A Softmax may be told of a mask, which the Identity in its place does not know.
+        if isinstance(layer, keras.layers.Identity):
+            options.pop("mask", None)
+        return call(layer, *arguments, **options)
+
     # What clone_model does, less the model at its end: that has two inputs here.
     return model._run_through_graph(
-        [words], operation_fn=lambda layer: instead.get(layer, layer), call_fn=call
+        [words], operation_fn=lambda layer: instead.get(layer, layer), call_fn=called
     )

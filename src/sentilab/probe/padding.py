@@ -374,8 +374,12 @@ def _parts(layer: Any) -> dict[str, slice]:
 
 
 def _has_one_output(layer: Any) -> bool:
-    """Not so for the input, and for layers that are called several times or give out several."""
-    if isinstance(layer, import_keras().layers.InputLayer):
+    """Not so for the input, and for layers that are called several times or give out several.
+
+    Nor for a model within the model: its output is that of its own input.
+    """
+    keras = import_keras()
+    if isinstance(layer, keras.layers.InputLayer | keras.Model):
         return False
     try:
         return hasattr(layer.output, "shape")

@@ -14,6 +14,7 @@ from sentilab.data import Dataset
 from sentilab.errors import SentilabError
 from sentilab.text import Vocabulary
 from sentilab.training import Examples, Preparation, RunFolder, RunSettings
+from sentilab.training.ensembling import ENSEMBLE
 
 BATCH = 256
 
@@ -83,7 +84,12 @@ class Subject:
     @cached_property
     def examples(self) -> Examples:
         """The encoded parts, as the run saw them."""
-        return self.preparation.examples(self.settings)
+        # What a run was pretrained on, or taught, need not be there any more.
+        more = (
+            self.settings.pretraining or self.settings.teaching or self.settings.model == ENSEMBLE
+        )
+        known = self.classifier.vocabulary if more else None
+        return self.preparation.examples(self.settings, known)
 
     def texts(self, ids: Sequence[str] | NDArray[np.str_]) -> list[str]:
         """The raw texts of these ids, in their order."""

@@ -1,7 +1,7 @@
 """Which words and short phrases push a model's answers, and whether that is so.
 
 A seeded sample of the texts that the run was validated on is explained by integrated gradients
-(sentilab.probe.attributions). Whether attributions find the words that matter is measured by
+(sentilab.probe.attributions), or by occlusion where a model has no word vectors. Whether attributions find the words that matter is measured by
 deleting and inserting words in their order, against a random order.
 """
 
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from sentilab.errors import SentilabError
 from sentilab.probe.attributions import (
     DEFAULT_BASELINE,
+    TITLES,
     Baseline,
     Doubles,
     Encoded,
     Explainer,
     Explanation,
     Labels,
+    Method,
     explain,
 )
 from sentilab.probe.faithfulness import Estimate, Ordered, estimate, faithfulness
-from sentilab.probe.halves import CannotSplit
 from sentilab.probe.store import NotApplicable
 from sentilab.probe.subject import Subject
 from sentilab.text import Encoding
@@ -77,9 +78,9 @@ class Mistake:
 class Result:
     """What was found on ``sampled`` texts of the ``part`` "validation" or "test".
 
-    ``baseline`` and ``steps`` are those of integrated gradients; ``gap`` is the median, and ``gap_share`` the median
-    share of what was to be explained, of its completeness gap. ``ordered`` is over ``ordered_texts``
-    of the sample.
+    ``baseline`` and ``steps`` are those of integrated gradients; ``gap`` is the median, and
+    ``gap_share`` the median share of what was to be explained, of its completeness gap; both are None
+    where ``method`` is occlusion. ``ordered`` is over ``ordered_texts`` of the sample.
     """
 
     part: str
@@ -87,13 +88,14 @@ class Result:
     sampled: int
     baseline: Baseline
     steps: int
-    gap: float
-    gap_share: float
+    gap: float | None
+    gap_share: float | None
     words: tuple[Pushing, ...]
     phrases: tuple[Pushing, ...]
     ordered_texts: int
     ordered: tuple[Ordered, ...]
     mistakes: tuple[Mistake, ...]
+    method: Method = "ig"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,18 +119,17 @@ class Result:
                 Mistake(**{**one, "pieces": tuple((text, value) for text, value in one["pieces"])})
                 for one in plain["mistakes"]
             ),
+            method=plain.get("method", "ig"),
         )
 
 
 def measure(subject: Subject) -> Result:
     """Explains a sample of the validation texts; under the notebook protocol these are the test's.
 
-    Raises NotApplicable if the model cannot be split after one Embedding, or there is one text.
+    Raises NotApplicable if there is but one text.
     """
-    try:
-        explainer = Explainer(subject.classifier)
-    except CannotSplit as error:
-        raise NotApplicable(str(error)) from error
+    explainer = Explainer(subject.classifier)
+    method = explainer.methods[0]
     held_out = subject.settings.protocol == "holdout"
     answers = subject.run.predictions("validation" if held_out else "test")
     if len(answers.ids) < 2:
@@ -140,10 +141,16 @@ def measure(subject: Subject) -> Result:
     answered = answers.probabilities[sample].argmax(axis=1).astype(np.int64)
     one_number = explainer.labels_explained
     labels = answered if one_number is None else np.full(len(x), one_number)
-    found = explainer.integrated_gradients(x, labels, steps=STEPS)
-    assert found.gap is not None
-    assert found.reference is not None
-    to_explain = np.abs(found.log_odds - found.reference)
+    found = (
+        explainer.integrated_gradients(x, labels, steps=STEPS)
+        if method == "ig"
+        else explainer.occlusion(x, labels)
+    )
+    gap = gap_share = None
+    if found.gap is not None and found.reference is not None:
+        to_explain = np.abs(found.log_odds - found.reference)
+        gap = float(np.median(np.abs(found.gap)))
+        gap_share = float(np.median(np.abs(found.gap) / np.maximum(to_explain, 1e-9)))
     names = subject.classifier.label_names
     phrases = _pushes(subject, x, labels, found.values, names)
     few = random.permutation(len(x))[:ORDERED]
@@ -153,13 +160,16 @@ def measure(subject: Subject) -> Result:
         sampled=len(x),
         baseline=DEFAULT_BASELINE,
         steps=STEPS,
-        gap=float(np.median(np.abs(found.gap))),
-        gap_share=float(np.median(np.abs(found.gap) / np.maximum(to_explain, 1e-9))),
+        gap=gap,
+        gap_share=gap_share,
         words=_strongest([one for one in phrases if " " not in one.words], names),
         phrases=_strongest([one for one in phrases if " " in one.words], names),
         ordered_texts=len(few),
-        ordered=faithfulness(explainer, x[few], answered[few], labels[few], found.values[few]),
-        mistakes=_mistakes(subject, explainer),
+        ordered=faithfulness(
+            explainer, x[few], answered[few], labels[few], {method: found.values[few]}
+        ),
+        mistakes=_mistakes(subject, explainer, method),
+        method=method,
     )
 
 
@@ -171,11 +181,12 @@ def lines(result: Result) -> list[str]:
         for name in result.label_names
     ]
     by_order = {one.order: one for one in result.ordered}
-    ig, chance = by_order["ig"], by_order["random"]
+    best, chance = by_order[result.method], by_order["random"]
     return [
         *(_first_words(line) for line in strongest),
-        f"deleting words by integrated gradients leaves an area of {ig.deletion_area.mean:.3f}, at "
-        f"random {chance.deletion_area.mean:.3f} ({result.ordered_texts} {result.part} texts)",
+        f"deleting words by {TITLES[result.method]} leaves an area of "
+        f"{best.deletion_area.mean:.3f}, at random {chance.deletion_area.mean:.3f} "
+        f"({result.ordered_texts} {result.part} texts)",
     ]
 
 
@@ -236,7 +247,7 @@ def _strongest(found: Sequence[Pushing], names: Sequence[str]) -> tuple[Pushing,
     )
 
 
-def _mistakes(subject: Subject, explainer: Explainer) -> tuple[Mistake, ...]:
+def _mistakes(subject: Subject, explainer: Explainer, method: Method) -> tuple[Mistake, ...]:
     """The wrong answers of highest probability, each explained for itself."""
     held_out = subject.settings.protocol == "holdout"
     answers = subject.run.predictions("validation" if held_out else "test")
@@ -249,7 +260,7 @@ def _mistakes(subject: Subject, explainer: Explainer) -> tuple[Mistake, ...]:
         if len(found) == MISTAKES:
             break
         try:
-            why = explain(explainer, subject.texts([answers.ids[row]])[0], ["ig"])
+            why = explain(explainer, subject.texts([answers.ids[row]])[0], [method])
         except SentilabError:  # a text without a word
             continue
         found.append(
@@ -261,15 +272,15 @@ def _mistakes(subject: Subject, explainer: Explainer) -> tuple[Mistake, ...]:
                 against=why.sides[0],
                 towards=why.sides[1],
                 words_cut_off=why.first_read,
-                pieces=tuple(_read_part(why)),
+                pieces=tuple(_read_part(why, method)),
             )
         )
     return tuple(found)
 
 
-def _read_part(why: Explanation) -> list[tuple[str, float | None]]:
+def _read_part(why: Explanation, method: Method) -> list[tuple[str, float | None]]:
     """The text from the first word on that the model reads."""
-    pieces = why.pieces("ig")
+    pieces = why.pieces(method)
     return pieces[1:] if why.first_read else pieces
 
 

@@ -8,7 +8,14 @@ from sentilab.report.document import document
 from sentilab.report.terminal import compact_table
 from sentilab.studies import StudyResults
 
-__all__ = ["compact_table", "write"]
+__all__ = ["compact_table", "taken", "write"]
+
+
+def taken(results: StudyResults) -> list[str]:
+    """What a study that asks for it says of the model to take, in a few sentences."""
+    if not any(one.kind == "frontier" for one in results.questions):
+        return []
+    return list(document(results).highlights[:1])
 
 
 def write(results: StudyResults, folder: Path) -> tuple[Path, Path]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sentilab.report import figures
+from sentilab.report import figures, frontier
 from sentilab.report.blocks import Block, Chart, Charts, Folded, Paragraph, Table, Verbatim
 from sentilab.report.differences import Compared, Comparisons, chosen
 from sentilab.report.reading import Group, finished
@@ -455,6 +455,21 @@ def _stopping(asked: Asked) -> Answer:
     return Answer(blocks, f"{asked.question.title}: {sentence}", chosen=True)
 
 
+def _frontier(asked: Asked) -> Answer:
+    if not asked.found:
+        return Answer([NOT_YET])
+    if len(asked.found) == 1:
+        only = asked.found[0]
+        once = (
+            f"{only.title} reaches {outcome(only)} on the test texts, which were scored this once."
+        )
+        return Answer([Paragraph(once, "answer")], once)
+    taken = asked.baseline if asked.question.baseline else None
+    return Answer(
+        frontier.blocks(asked.found, taken), frontier.sentence(asked.found, taken), chosen=True
+    )
+
+
 def _conclusion(asked: Asked) -> Answer:
     if not asked.found:
         return Answer([NOT_YET])
@@ -522,5 +537,6 @@ _ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "best": _best,
     "refused": _refused,
     "stopping": _stopping,
+    "frontier": _frontier,
     "conclusion": _conclusion,
 }

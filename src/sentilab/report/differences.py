@@ -9,6 +9,7 @@ from sentilab.compare import METRICS, Difference, Verdict, difference_of, holm, 
 from sentilab.report.reading import Group, finished
 from sentilab.studies import Question
 from sentilab.training import Predictions, RunFolder
+from sentilab.training.folder import SCORED, Scored
 
 MARGIN = 0.01  # a difference of accuracies below one point is none that matters
 
@@ -33,7 +34,7 @@ class Compared:
     def others(self) -> dict[str, Difference]:
         """The same comparison by the other metrics."""
         folders = paired_folders(self.baseline, self.other)
-        binary = len(_answers(folders[0][0]).probabilities[0]) == 2
+        binary = len(answers(folders[0][0]).probabilities[0]) == 2
         return {
             metric: difference_between(folders, metric)
             for metric in METRICS
@@ -132,14 +133,20 @@ def paired_folders(first: Group, second: Group) -> Folders:
 
 # Finished folders do not change; a report is written again after each of a study's runs.
 @lru_cache(maxsize=4096)
-def difference_between(folders: Folders, metric: str) -> Difference:
+def difference_between(folders: Folders, metric: str, part: Scored = "test") -> Difference:
     """What the second folder of each pair has over the first (see ``sentilab.compare``)."""
     first, second = zip(*folders, strict=True)
     return difference_of(
-        [_answers(one) for one in first], [_answers(one) for one in second], metric
+        [answers(one, part) for one in first], [answers(one, part) for one in second], metric
     )
 
 
 @lru_cache(maxsize=64)
-def _answers(folder: Path) -> Predictions:
-    return RunFolder(folder).predictions()
+def answers(folder: Path, part: Scored = "test") -> Predictions:
+    """A finished run's answers on its test or validation texts."""
+    return RunFolder(folder).predictions(part)
+
+
+def has_validation(folder: Path) -> bool:
+    """Whether a finished run kept its answers on validation texts that are not its test texts."""
+    return (folder / SCORED["validation"]).exists()

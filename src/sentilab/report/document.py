@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sentilab.report import (
     behaviour,
@@ -9,6 +10,7 @@ from sentilab.report import (
     contrast,
     explained,
     figures,
+    frontier,
     overfitting,
     padding,
 )
@@ -33,6 +35,7 @@ OPTIMISTIC = "chosen on the test split: optimistic"
 PROTOCOLS = {
     "notebook": "Judged on the test split, as the notebook did",
     "holdout": "Held out: choices on validation data, the test split scored once",
+    "validation": "Judged on validation texts; the test texts were not read",
 }
 # What trained models have learned beside one accuracy, in the order of the page.
 SECTIONS: tuple[Callable[[Sequence[Group]], Section | None], ...] = (
@@ -69,7 +72,7 @@ def document(results: StudyResults) -> Document:
         *flattery,
         *probed,
         _all_runs(results, by_protocol),
-        *_costs(by_protocol),
+        *_costs(results, by_protocol),
         *_curves(by_protocol),
         *_models(results),
         _made_with(results),
@@ -95,7 +98,16 @@ def _in_short(
     """At most five lines, the ones that a reader would miss first."""
     asked = compared.first_screen
     lines = [learned(asked)] if len(asked) > 1 else []
-    order = ("conclusion", "best", "longer", "compare", "refused", "stopping", "summary")
+    order = (
+        "frontier",
+        "conclusion",
+        "best",
+        "longer",
+        "compare",
+        "refused",
+        "stopping",
+        "summary",
+    )
     ready = [said[kind] for kind in order if said.get(kind)]
     if optimistic:
         lines.append(optimistic)
@@ -132,7 +144,10 @@ def _questions(
                 blocks.append(Paragraph(f"{PROTOCOLS[name]}:", "protocol"))
             blocks += found.blocks
             badge = badge or _badge(name, found)
-            if name == names[-1] and found.highlight:
+            if question.kind == "frontier":  # what was chosen, and then what it reached
+                chosen = f"{said.get('frontier', '')} {found.highlight}"
+                said["frontier"] = chosen.strip()
+            elif name == names[-1] and found.highlight:
                 said.setdefault(question.kind, found.highlight)
         sections.append(
             Section(f"{number}. {question.title}", _anchor(question.title), blocks, badge)
@@ -146,7 +161,7 @@ def _badge(protocol: str, found: Answer) -> str:
 
 def _optimism(by_protocol: ByProtocol) -> tuple[list[Section], str]:
     """What the choice on the test split flatters: the best shown there against an honest pick."""
-    if len(by_protocol) < 2:
+    if not {"notebook", "holdout"} <= by_protocol.keys():
         return [], ""
     both = [
         (by_protocol["notebook"][name], group)
@@ -257,13 +272,14 @@ def _row(group: Group, several: bool) -> tuple[str, ...]:
     )
 
 
-def _costs(by_protocol: ByProtocol) -> list[Section]:
-    for protocol, groups in by_protocol.items():
-        done = [one for one in groups.values() if one.finished]
-        if len(done) > 1:
-            charts = Charts([figures.against(done, "parameters"), figures.against(done, "seconds")])
-            badge = OPTIMISTIC if protocol == "notebook" else ""
-            return [Section("What accuracy costs", "costs", [charts], badge)]
+def _costs(results: StudyResults, by_protocol: ByProtocol) -> list[Section]:
+    """What accuracy costs, where no question of the study has asked for it already."""
+    if any(one.kind == "frontier" for one in results.questions):
+        return []
+    for protocol in ("holdout", "validation", "notebook"):
+        found = frontier.section(list(by_protocol.get(protocol, {}).values()))
+        if found is not None:
+            return [replace(found, badge=OPTIMISTIC if protocol == "notebook" else "")]
     return []
 
 

@@ -168,10 +168,10 @@ def _answer(one: Probed[Result]) -> str:
         if ends
         else f"No word pushes {one.title} for certain."
     )
-    ig, chance = (_of_order(one, order) for order in ("ig", "random"))
-    early = [float(np.mean([each.deletion[EARLY] for each in of])) for of in (ig, chance)]
-    whole = float(np.mean([each.deletion[0] for each in ig]))
-    if all(each.deletion_gain.low > 0 for each in ig):
+    best, chance = (_of_order(one, order) for order in (result.method, "random"))
+    early = [float(np.mean([each.deletion[EARLY] for each in of])) for of in (best, chance)]
+    whole = float(np.mean([each.deletion[0] for each in best]))
+    if all(each.deletion_gain.low > 0 for each in best):
         faithful = (
             f"Deleting the {SHARES[EARLY]:.0%} of a text's words that are said to matter most takes "
             f"the probability of the answer from {whole:.2f} to {early[0]:.2f}; as many at random, "
@@ -275,7 +275,8 @@ def _curves(one: Probed[Result], which: str) -> Chart:
         for at, share in enumerate(SHARES)
     ]
     scale = alt.Scale(
-        domain=[ORDERS[order] for order in orders], range=["--first", "--second", "--soft"]
+        domain=[ORDERS[order] for order in orders],
+        range=["--first", "--second", "--soft"][-len(orders) :],
     )
     base = over(rows).encode(
         x=alt.X(
@@ -291,7 +292,7 @@ def _curves(one: Probed[Result], which: str) -> Chart:
         ),
         strokeDash=alt.StrokeDash(
             "order:N",
-            scale=alt.Scale(domain=scale["domain"], range=[[1, 0], [6, 3], [2, 3]]),
+            scale=alt.Scale(domain=scale["domain"], range=[[1, 0], [6, 3], [2, 3]][-len(orders) :]),
             title=None,
         ),
         tooltip=["order:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("p:Q", format=".2f")],
@@ -339,7 +340,8 @@ def _all_words(found: Sequence[Probed[Result]]) -> Table:
 
 
 def _all_areas(found: Sequence[Probed[Result]]) -> Table:
-    orders = list(dict.fromkeys(each.order for each in found[0].results[0].ordered))
+    measured = {each.order for one in found for each in one.results[0].ordered}
+    orders = [order for order in ORDERS if order in measured]
     columns = [f"{which}, {ORDERS[order]}" for which in _DONE for order in orders]
     rows = []
     for one in found:
@@ -361,6 +363,8 @@ def _all_areas(found: Sequence[Probed[Result]]) -> Table:
 
 
 def _area(each: Sequence[Estimate]) -> str:
+    if not each:
+        return "—"
     if len(each) > 1:
         return over_seeds([one.mean for one in each], 3)
     return f"{each[0].mean:.3f} ± {(each[0].high - each[0].low) / 2:.3f}"
@@ -384,11 +388,19 @@ def _phrases(one: Probed[Result]) -> Table:
 def _how(one: Probed[Result]) -> Paragraph:
     result = one.results[0]
     part = "validation" if result.part == "validation" else "test (none were held out)"
+    if result.gap is None or result.gap_share is None:
+        how = (
+            "by occlusion, as the model has no one vector for each word: each word in turn was replaced "
+            "by the out-of-vocabulary token."
+        )
+    else:
+        how = (
+            f"by integrated gradients in {result.steps} steps from {BASELINES[result.baseline]}; the "
+            f"median completeness gap is {result.gap:.2g} in log odds, {result.gap_share:.2%} of what "
+            "was to be explained."
+        )
     return Paragraph(
-        f"{result.sampled:,} {part} texts were explained by integrated gradients in {result.steps} "
-        f"steps from {BASELINES[result.baseline]}; the median completeness gap is {result.gap:.2g} in "
-        f"log odds, {result.gap_share:.2%} of what was to be explained. Words and phrases of "
-        f"known words count if they stand in at least {AT_LEAST} texts; a text counts once. They are "
+        f"{result.sampled:,} {part} texts were explained {how} Words and phrases of known words count if they stand in at least {AT_LEAST} texts; a text counts once. They are "
         "ranked by the end of the interval nearer to zero, and intervals are each for itself. "
         "Deletion replaces words by the out-of-vocabulary token; insertion begins with all replaced. "
         "A word's effect is what it does to this model, in these texts; it is not what it means."

@@ -9,7 +9,7 @@ from sentilab.compare import expected_best as expected
 from sentilab.report.blocks import Chart
 from sentilab.report.differences import MARGIN, Compared
 from sentilab.report.reading import Group
-from sentilab.report.sentences import between, duration, figure
+from sentilab.report.sentences import between, figure
 
 PARTS = ["training", "validation"]
 
@@ -231,62 +231,6 @@ def stopping_curves(groups: Sequence[Group]) -> Chart:
     )
     lines = base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=50, opacity=1)
     return chart_of(lines.properties(height=220), f"Validation accuracy by epoch. {values}.")
-
-
-def against(groups: Sequence[Group], cost: str) -> Chart:
-    """Accuracy against ``cost``, "parameters" or "seconds" of training, with 95% intervals."""
-    rows: list[dict[str, Any]] = [
-        {
-            "run": one.title,
-            "model": one.first.settings.model,
-            "accuracy": one.accuracy,
-            "low": one.interval.low,
-            "high": one.interval.high,
-            "cost": one.first.parameters if cost == "parameters" else one.seconds,
-        }
-        for one in groups
-    ]
-    title = "parameters" if cost == "parameters" else "training time (s)"
-    # Parameters of these models lie within a factor of two, training times within a hundred.
-    costs = [float(row["cost"] or 1) for row in rows]
-    spread = max(costs) / max(min(costs), 1e-9)
-    scale = (
-        alt.Scale(type="log", nice=False, padding=15)
-        if spread > 5
-        else alt.Scale(zero=False, padding=15)
-    )
-    axis = alt.Axis(format=".3~s", tickCount=4, grid=spread <= 5)
-    base = over(rows).encode(
-        x=alt.X("cost:Q", scale=scale, axis=axis, title=title),
-        color=alt.Color("model:N", title=None, legend=alt.Legend(orient="bottom")),
-    )
-    y = alt.Y(
-        "accuracy:Q", scale=alt.Scale(zero=False), title="test accuracy", axis=alt.Axis(tickCount=6)
-    )
-    dots = base.mark_point(filled=True, size=80, opacity=0.9).encode(
-        y=y,
-        tooltip=[
-            "run:N",
-            alt.Tooltip("accuracy:Q", format=".4f"),
-            alt.Tooltip("cost:Q", format=",.0f"),
-        ],
-    )
-    bars = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
-    described = "; ".join(
-        f"{one.title}: "
-        + (
-            f"{one.first.parameters:,} parameters"
-            if cost == "parameters"
-            else duration(one.seconds)
-        )
-        + f", {figure(one.accuracy)}"
-        for one in groups
-    )
-    return chart_of(
-        (bars + dots).properties(height=260),
-        f"Accuracy against {title}. {described}.",
-        f"Accuracy against {title}",
-    )
 
 
 def lengths(histogram: dict[str, list[float]], limit: int) -> Chart:

@@ -1,6 +1,7 @@
 """Many runs: a study file in, run folders and their results out."""
 
 from sentilab.studies.collect import collect
+from sentilab.studies.crossvalidation import CrossValidated, CrossValidation, Validated
 from sentilab.studies.plan import Named, Plan, Training, plan
 from sentilab.studies.records import Question, Recorded, Run, StudyResults
 from sentilab.studies.resolving import Resolution, named_comparisons, until_resolved
@@ -8,6 +9,8 @@ from sentilab.studies.spec import PlannedRun, StudySpec, packaged, protocols, re
 from sentilab.studies.study import Study, is_study, read_results
 
 __all__ = [
+    "CrossValidated",
+    "CrossValidation",
     "Named",
     "Plan",
     "PlannedRun",
@@ -19,6 +22,7 @@ __all__ = [
     "StudyResults",
     "StudySpec",
     "Training",
+    "Validated",
     "collect",
     "is_study",
     "named_comparisons",

@@ -1,5 +1,7 @@
 """Run folders from anywhere, gathered as if one study had planned them."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,9 +12,19 @@ from sentilab.studies.plan import Named
 from sentilab.studies.records import Question, Run, StudyResults
 from sentilab.studies.store import read_run
 from sentilab.training import RunFolder, RunSettings
+from sentilab.training.ensembling import ENSEMBLE, title
 
 # What is said of a run only where runs differ in it.
-SOMETIMES = ("learning_rate", "early_stopping", "words", "length", "split_seed", "kernels")
+SOMETIMES = (
+    "learning_rate",
+    "early_stopping",
+    "words",
+    "length",
+    "split_seed",
+    "kernels",
+    "fold",
+    "inner_fold",
+)
 
 
 def collect(folders: Sequence[Path]) -> StudyResults:
@@ -80,15 +92,27 @@ def _titles(settings: Sequence[RunSettings]) -> list[str]:
     return [
         ", ".join(
             [
-                one["model"],
-                *(f"{key} {value}" for key, value in sorted(one["model_settings"].items())),
-                f"batch {one['batch_size']}",
-                f"{one['epochs']} epoch{'' if one['epochs'] == 1 else 's'}",
+                *(_made_of(one) if one["model"] == ENSEMBLE else _trained(one)),
                 *(_told(key, one) for key in differing),
             ]
         )
         for one in plain
     ]
+
+
+def _trained(settings: Mapping[str, Any]) -> list[str]:
+    return [
+        settings["model"],
+        *(f"{key} {value}" for key, value in sorted(settings["model_settings"].items())),
+        f"batch {settings['batch_size']}",
+        f"{settings['epochs']} epoch{'' if settings['epochs'] == 1 else 's'}",
+    ]
+
+
+def _made_of(settings: Mapping[str, Any]) -> list[str]:
+    # Members of one model may differ in any setting: a mark stands for them.
+    own = json.dumps(settings["model_settings"], sort_keys=True)
+    return [f"{title(settings['model_settings'])} #{hashlib.sha256(own.encode()).hexdigest()[:4]}"]
 
 
 def _told(key: str, settings: Mapping[str, Any]) -> str:

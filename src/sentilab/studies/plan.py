@@ -1,6 +1,6 @@
 """What to run, in which order, once each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -10,6 +10,7 @@ from sentilab.errors import SettingsError
 from sentilab.studies.records import Recorded
 from sentilab.studies.spec import StudySpec
 from sentilab.training import Kernels, Protocol, RunSettings
+from sentilab.training.ensembling import ENSEMBLE, members_of, needed_folds
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,30 @@ def plan(
                         folder=folder / settings.folder_name(data_fingerprint),
                     )
                 )
-    return Plan(tuple(runs), tuple(_trainings(runs)))
+    needed = [one.settings for one in runs]
+    needed += [part for one in needed if one.model == ENSEMBLE for part in _parts(one)]
+    folders = {folder / one.folder_name(data_fingerprint): one for one in needed}
+    return Plan(tuple(runs), tuple(_trainings(folders)))
 
 
-def _trainings(runs: Iterable[Named]) -> Iterable[Training]:
-    """Seed by seed, so that the first seed's report is soon whole; within a seed, quick runs first."""
-    folders = {one.folder: one.settings for one in runs}
+def _parts(ensemble: RunSettings) -> Sequence[RunSettings]:
+    """The runs that an ensemble is made of, whether the study names them or not."""
+    return (*members_of(ensemble), *needed_folds(ensemble))
+
+
+def _trainings(folders: Mapping[Path, RunSettings]) -> Iterable[Training]:
+    """Seed by seed, so that the first seed's report is soon whole; within a seed, quick runs first.
+
+    Ensembles come last: all that they are made of is there then.
+    """
     seeds = list(dict.fromkeys(one.seed for one in folders.values()))
-    ordered = sorted(
-        folders.items(), key=lambda item: (seeds.index(item[1].seed), *_effort(item[1]))
-    )
+
+    def turn(settings: RunSettings) -> int:
+        # An ensemble's members may have seeds of their own.
+        parts = _parts(settings) if settings.model == ENSEMBLE else ()
+        return max(seeds.index(one.seed) for one in (settings, *parts))
+
+    ordered = sorted(folders.items(), key=lambda item: (turn(item[1]), *_effort(item[1])))
     donors: dict[Path, Path] = {}
     for folder, settings in ordered:
         shorter = [
@@ -113,7 +128,8 @@ def _trainings(runs: Iterable[Named]) -> Iterable[Training]:
 
 def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
     """Whether the longer run's first epochs are the shorter one's, bit for bit."""
-    if shorter.early_stopping is not None:
+    # A schedule falls to 0 at the run's own end.
+    if shorter.early_stopping is not None or shorter.schedule is not None:
         return False
     # A run that is to end with its best weights must have watched them from the start.
     if longer.early_stopping is not None and longer.early_stopping.restore_best:
@@ -121,6 +137,7 @@ def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
     return replace(longer, epochs=shorter.epochs, early_stopping=None) == shorter
 
 
-def _effort(settings: RunSettings) -> tuple[bool, int, int]:
+def _effort(settings: RunSettings) -> tuple[bool, bool, int, int]:
     """Models that read word after word take far longer than the others."""
-    return (models.describe(settings.model).sequential, settings.epochs, -settings.batch_size)
+    sequential = models.describe(settings.model).sequential
+    return (settings.model == ENSEMBLE, sequential, settings.epochs, -settings.batch_size)

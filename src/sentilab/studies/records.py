@@ -29,6 +29,7 @@ QuestionKind = Literal[
     "best",  # which of these runs is best, and is that real?
     "refused",  # why does this model not train?
     "stopping",  # when did early stopping end these runs, and which epoch was best?
+    "frontier",  # what does accuracy cost, and which of these runs to take?
     "conclusion",  # the best model of one kind against the best of another
 ]
 
@@ -67,7 +68,8 @@ class Run:
     ``name`` is "<name in the study file>@<protocol>-<seed>". ``accuracy`` and ``loss`` are of the
     kept weights on the test texts; ``chosen_epoch`` (from 1) is the epoch whose weights were kept;
     ``seconds`` has one entry an epoch, validation included. ``anatomy`` is
-    sentilab.models.Anatomy as JSON.
+    sentilab.models.Anatomy as JSON. ``prediction_ms`` is for 1,000 encoded texts, ``size`` the bytes
+    of the weights.
     """
 
     name: str
@@ -86,6 +88,8 @@ class Run:
     recorded: Recorded | None = None
     anatomy: dict[str, Any] | None = None
     environment: dict[str, Any] | None = None
+    prediction_ms: float | None = None
+    size: int | None = None
 
     @property
     def validation_accuracy(self) -> float:

@@ -6,7 +6,7 @@ seeds = [1, 2, 3]
 
 [data]
 source = "imdb"                # or "generated", or a file beside this one
-words = 20_000
+words = 20_000                 # a run may have words and a length of its own
 length = 200
 without = "contrast-originals" # reviews that the contrast sets edit; by default all are kept
 
@@ -21,6 +21,11 @@ epochs = 2
 name = "batch-{batch_size}"    # a list makes a grid; the name tells its points apart
 model = "mlp"
 batch_size = [16, 32, 64]
+
+[[run]]
+name = "all three"             # one model of other runs: see sentilab.training.ensembling
+ensemble = ["batch-16", "batch-32", "batch-64"]
+model_settings = { kind = "stacking", folds = 5 }
 
 [[question]]
 kind = "compare"
@@ -43,7 +48,17 @@ from sentilab import models
 from sentilab.data.contrast import ORIGINALS
 from sentilab.errors import SettingsError
 from sentilab.studies.records import Question, QuestionKind, Recorded
-from sentilab.training import DEFAULT_SEED, EarlyStopping, Protocol, RunSettings
+from sentilab.training import (
+    DEFAULT_SEED,
+    AdversarialTraining,
+    EarlyStopping,
+    Pretraining,
+    Protocol,
+    RunSettings,
+    Schedule,
+    WeightAveraging,
+)
+from sentilab.training.ensembling import How, ensemble_settings
 
 AT_THE_TOP = (
     "name",
@@ -66,7 +81,24 @@ OF_A_RUN = (
     "learning_rate",
     "early_stopping",
     "kernels",
+    "words",
+    "length",
+    "schedule",
+    "averaging",
+    "adversarial",
+    "label_smoothing",
+    "clip_norm",
+    "bucketed",
+    "pretraining",
 )
+# Those of them that are tables, each with one that is right.
+TABLES: Mapping[str, tuple[type, str]] = {
+    "early_stopping": (EarlyStopping, '{ monitor = "val_accuracy", patience = 3 }'),
+    "schedule": (Schedule, '{ kind = "cosine", warmup = 0.1 }'),
+    "averaging": (WeightAveraging, '{ kind = "ema", decay = 0.999 }'),
+    "adversarial": (AdversarialTraining, '{ kind = "virtual", radius = 5.0 }'),
+    "pretraining": (Pretraining, '{ unlabelled = "imdb", epochs = 3 }'),
+}
 
 
 @dataclass(frozen=True)
@@ -198,7 +230,17 @@ def _study(top: _Table, path: Path) -> StudySpec:
     defaults = top.table("defaults")
     defaults.allow(OF_A_RUN)
 
-    planned = [one for run in top.tables("run") for one in _grid(run, defaults.content, shared)]
+    tables = top.tables("run")
+    grids = [
+        () if "ensemble" in one.content else tuple(_grid(one, defaults.content, shared))
+        for one in tables
+    ]
+    plain = {one.name: one.settings for grid in grids for one in grid}
+    planned = [
+        one
+        for table, grid in zip(tables, grids, strict=True)
+        for one in (grid or (_ensemble(table, plain),))
+    ]
     if not planned:
         raise top.error("run", "the study has no runs; add at least one [[run]] with a model")
     by_name = {one.name: one for one in planned}
@@ -277,17 +319,37 @@ def _grid(
         )
 
 
+def _ensemble(table: _Table, runs: Mapping[str, RunSettings]) -> PlannedRun:
+    """A run made of others, which are those of its own seed and protocol."""
+    table.allow(("name", "title", "ensemble", "model_settings"))
+    members = table.list_of(str, "ensemble", [])
+    for one in members:
+        _require_run(table, "ensemble", one, runs)
+    name = table.text("name", "ensemble")
+    own = table.table("model_settings")
+    own.allow(one.name for one in fields(How))
+    try:
+        settings = ensemble_settings([runs[one] for one in members], How(**own.content))
+    except SettingsError as error:
+        raise SettingsError(f"{table.file}, {table.where}: {error}") from error
+    return PlannedRun(name, table.text("title", name), settings)
+
+
+def _require_run(table: _Table, key: str, name: str, runs: Iterable[str]) -> None:
+    if name not in runs:
+        near = difflib.get_close_matches(name, runs, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else f"; runs are {', '.join(runs)}"
+        raise table.error(key, f'there is no run "{name}"{hint}')
+
+
 def _settings(table: _Table, wanted: Mapping[str, Any], shared: Mapping[str, Any]) -> RunSettings:
-    stopping = wanted.get("early_stopping")
-    if stopping is not None:
-        if not isinstance(stopping, dict):
-            raise table.error(
-                "early_stopping",
-                f'is {stopping!r}; it must be a table, as in {{ monitor = "val_accuracy", patience = 3 }}',
-            )
-        _Table(stopping, table.file, table.path_of("early_stopping")).allow(
-            one.name for one in fields(EarlyStopping)
-        )
+    for key, (kind, example) in TABLES.items():
+        value = wanted.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, dict):
+            raise table.error(key, f"is {value!r}; it must be a table, as in {example}")
+        _Table(value, table.file, table.path_of(key)).allow(one.name for one in fields(kind))
     if "model" not in wanted:
         raise table.error("model", f"is missing; known are {', '.join(models.names())}")
     try:
@@ -327,10 +389,7 @@ def _question(table: _Table, runs: Mapping[str, PlannedRun]) -> Question:
     named = table.list_of(str, "runs", [])
     baseline = table.text("baseline", "") or None
     for name in [*named, *([baseline] if baseline else [])]:
-        if name not in runs:
-            near = difflib.get_close_matches(name, runs, n=1)
-            hint = f'; did you mean "{near[0]}"?' if near else f"; runs are {', '.join(runs)}"
-            raise table.error("runs", f'there is no run "{name}"{hint}')
+        _require_run(table, "runs", name, runs)
     return Question(
         kind=kind,  # type: ignore[arg-type]  # just checked against QuestionKind
         title=table.text("title"),

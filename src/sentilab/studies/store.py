@@ -52,6 +52,8 @@ def read_run(named: Named) -> Run:
         recorded=named.recorded,
         anatomy=anatomy,
         environment=folder.read_json("environment.json"),
+        prediction_ms=folder.prediction_ms(),
+        size=folder.size(),
     )
 
 

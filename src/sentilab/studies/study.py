@@ -1,8 +1,8 @@
 """A study from plan to results: trains what is missing, and says what is known."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Study:
         only: Sequence[str] = (),
         kernels: Kernels | None = None,
     ) -> "Study":
-        """Plans the study and writes study.json, from which ``read_results`` works without data."""
+        """Plans the study and writes study.json."""
         planned = plan(
             spec,
             folder,
@@ -66,8 +66,13 @@ class Study:
         if any(one.settings.kernels == "fused" for one in planned.trainings):
             models.require_fused_kernel()
         study = cls(spec, planned, preparation, folder)
-        atomic.write_text(folder / FACTS, json.dumps(study._facts(), indent=1, ensure_ascii=False))
+        study.write_facts()
         return study
+
+    def write_facts(self) -> None:
+        """Writes study.json, from which ``read_results`` works without data."""
+        facts = json.dumps(self._facts(), indent=1, ensure_ascii=False)
+        atomic.write_text(self.folder / FACTS, facts)
 
     def unfinished(self) -> tuple[Training, ...]:
         """The trainings that have not ended yet, one way or another."""
@@ -81,7 +86,7 @@ class Study:
         A model that cannot train or a run that diverges is recorded and does not stop the others.
         Raises SentilabError if another process is at work on the same folder.
         """
-        with _alone(self.folder):
+        with atomic.alone(self.folder, "study"):
             atomic.sweep(self.folder)
             missing = self.unfinished()
             for number, training in enumerate(missing, start=1):
@@ -96,6 +101,7 @@ class Study:
                         listener=listener,
                         continue_from=RunFolder(donor).state if donor else None,
                         keep_state=training.keep_state,
+                        pretrainings=self.folder.parent / "pretraining",
                     )
                 self._drop_spent_states()
                 after_each(read_results(self.folder))
@@ -118,7 +124,9 @@ class Study:
         first = runs[0].settings
         # What was recorded on the study's own data says nothing about others.
         own_data = dataset.name == self.spec.source
-        rows = self.preparation.partition(first)
+        # Runs judged on validation texts say nothing of the test part; one that was chosen may.
+        shown = by_protocol.get("holdout", first) if first.protocol == "validation" else first
+        rows = self.preparation.partition(shown)
         examples = self.preparation.examples(first)
         return {
             "name": self.spec.name,
@@ -223,22 +231,3 @@ def _answerable(question: Question, planned: Plan) -> bool:
     """Whether any of its runs is in the plan; questions about the data always are."""
     names = {one.name.partition("@")[0] for one in planned.runs}
     return not question.runs or bool(names & {*question.runs, question.baseline})
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock: two commands at the same study would train everything twice."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; the files stay whole there all the same
-        yield
-        return
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SentilabError(
-                f"{folder}: another sentilab is at work on this study.\n"
-                "  Wait for it, or choose another folder with --runs."
-            ) from error
-        yield

@@ -1,0 +1,30 @@
+"""The time that a search has taken, over all the commands that carried it on."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sentilab import atomic
+from sentilab.errors import SentilabError
+
+Clock = Callable[[], float]
+
+
+class Stopwatch:
+    """Seconds spent, kept in ``path``; what a kill loses is the time since the last ``save``."""
+
+    def __init__(self, path: Path, clock: Clock = time.monotonic) -> None:
+        self._path, self._clock, self._began = path, clock, clock()
+        try:
+            before = json.loads(path.read_text())["seconds"] if path.exists() else 0.0
+            self._before = float(before)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SentilabError(f"{path}: not a search's time ({error}); remove it.") from error
+
+    @property
+    def spent(self) -> float:
+        return self._before + self._clock() - self._began
+
+    def save(self) -> None:
+        atomic.write_text(self._path, json.dumps({"seconds": round(self.spent, 1)}) + "\n")

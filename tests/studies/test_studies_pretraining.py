@@ -1,0 +1,77 @@
+"""Pretraining in a study file."""
+
+from pathlib import Path
+
+import pytest
+
+from sentilab import studies, workbench
+from sentilab.data.generated import generate
+from sentilab.errors import SettingsError
+from sentilab.training import Silence
+
+STUDY = """
+name = "pretrained"
+title = "Does it help to have read before?"
+seeds = [1, 2]
+
+[data]
+source = "generated"
+words = 200
+length = 12
+
+[protocol]
+name = "notebook"
+
+[defaults]
+model = "bilstm1"
+epochs = 1
+batch_size = 64
+model_settings = { embedding = 4, units = 4 }
+
+[[run]]
+name = "plain"
+
+[[run]]
+name = "pretrained"
+pretraining = { unlabelled = "more.txt", epochs = 1, row_length = 16, sampled = 20 }
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more.txt").write_text("\n".join(generate(train=60, test=0, seed=1).texts) + "\n")
+    (tmp_path / "study.toml").write_text(STUDY)
+    return tmp_path
+
+
+def test_a_studys_runs_are_pretrained_on_the_texts_that_it_names_once_for_all_seeds(
+    home: Path,
+) -> None:
+    study = workbench.prepare_study(
+        studies.read("study.toml"), generate(train=80, test=40), Path("runs")
+    )
+    asked = {one.name.partition("@")[0]: one.settings.pretraining for one in study.plan.runs}
+    assert asked["plain"] is None
+    assert asked["pretrained"] is not None
+    assert study.preparation.unlabelled is not None
+    assert asked["pretrained"].unlabelled_fingerprint == study.preparation.unlabelled.fingerprint
+    results = study.carry_out(lambda *_: Silence(), lambda _: None)
+    assert {one.status for one in results.runs} == {"finished"}
+    assert len(list((home / "runs" / "pretraining").iterdir())) == 1
+
+
+def test_a_pretraining_that_does_not_exist_is_refused_with_its_key(home: Path) -> None:
+    (home / "study.toml").write_text(STUDY.replace("sampled = 20", "sample = 20"))
+    with pytest.raises(SettingsError, match=r"study.toml, .*pretraining.*sample"):
+        studies.read("study.toml")
+
+
+def test_runs_of_one_study_read_the_same_unlabelled_texts(home: Path) -> None:
+    (home / "study.toml").write_text(
+        STUDY + '[[run]]\nname = "other"\npretraining = { unlabelled = "imdb" }\n'
+    )
+    with pytest.raises(SettingsError, match="different unlabelled texts"):
+        workbench.prepare_study(
+            studies.read("study.toml"), generate(train=80, test=40), Path("runs")
+        )
