@@ -56,9 +56,9 @@ def run_study(
 ) -> StudyResults:
     """Runs a packaged study or a study file, writes its report, and returns what came out.
 
-    ``data`` replaces the study's own; ``protocol`` is "notebook", "holdout" or "both"; ``seeds``
-    says how many, counted from the study's first; ``only`` names runs (globs); ``kernels`` demands
-    "fused" or "keras" LSTMs. What was trained before is not trained again.
+    ``data`` replaces the study's own; ``protocol`` is "notebook", "holdout", "validation"
+    or "both"; ``seeds`` says how many, counted from the study's first; ``only`` names runs (globs);
+    ``kernels`` demands "fused" or "keras" LSTMs. What was trained before is not trained again.
 
     Raises SentilabError for a study file that is not valid or data that cannot be used.
     """

@@ -1,5 +1,8 @@
 """What a study would do, and how long it would take on this machine."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
@@ -12,12 +15,15 @@ from sentilab.training.pace import Pace, measure
 def show(study: Study) -> None:
     """Lists the trainings in order, with times measured on a few batches of each kind."""
     console = Console()
-    table = Table("", "model", "batch", "epochs", "seed", "protocol", "time", "")
+    table = Table("", "run", "batch", "epochs", "seed", "protocol", "time", "")
     for number in (0, 2, 3, 4, 6):
         table.columns[number].justify = "right"
     epochs_of = {one.folder: one.settings.epochs for one in study.plan.trainings}
-    paces: dict[tuple[object, ...], Pace | None] = {}
+    paces: dict[str, Pace | None] = {}
     total = 0.0
+    names: dict[Path, str] = {}
+    for run in study.plan.runs:
+        names.setdefault(run.folder, run.name.partition("@")[0])
     for number, one in enumerate(study.plan.trainings, start=1):
         settings, folder = one.settings, RunFolder(one.folder)
         ended = folder.read_json("result.json")
@@ -29,7 +35,7 @@ def show(study: Study) -> None:
             time, note = "", "of the runs above"
         else:
             examples = study.preparation.examples(settings)
-            kind = (settings.model, str(settings.model_settings), settings.batch_size)
+            kind = str(replace(settings, seed=0, epochs=1, protocol="holdout"))
             if kind not in paces:
                 with console.status(
                     f"timing a few batches of {settings.model}, {settings.batch_size}"
@@ -47,7 +53,7 @@ def show(study: Study) -> None:
                     time, note = f"≤ {time}", (note + "; " if note else "") + "may stop early"
         table.add_row(
             str(number),
-            settings.model,
+            names.get(one.folder, settings.model),  # folds that an ensemble needs have no name
             str(settings.batch_size),
             str(settings.epochs),
             str(settings.seed),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["notebook", "holdout", "both"]),
+    type=click.Choice(["notebook", "holdout", "validation", "both"]),
     help="Judge on the test split as the notebook did, on a part of the training data, or both.",
 )
 @click.option("--seeds", type=click.IntRange(1), help="How many seeds, from the study's first on.")

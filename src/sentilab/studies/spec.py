@@ -11,7 +11,7 @@ length = 200
 without = "contrast-originals" # reviews that the contrast sets edit; by default all are kept
 
 [protocol]
-name = "holdout"               # or "notebook", or "both"
+name = "holdout"               # or "notebook", "both", or "validation": the test part is not read
 validation_fraction = 0.2
 
 [defaults]                     # any setting of a run
@@ -271,14 +271,15 @@ def _study(top: _Table, path: Path) -> StudySpec:
 
 
 def protocols(name: str, error: Any = None) -> tuple[Protocol, ...]:
-    """ "notebook", "holdout" or "both" as a tuple; raises SettingsError for another word."""
+    """ "notebook", "holdout", "validation" or "both" as a tuple; raises SettingsError for another word."""
     choices: dict[str, tuple[Protocol, ...]] = {
         "notebook": ("notebook",),
         "holdout": ("holdout",),
+        "validation": ("validation",),
         "both": ("notebook", "holdout"),
     }
     if name not in choices:
-        complaint = f'is "{name}"; it must be "notebook", "holdout" or "both"'
+        complaint = f'is "{name}"; it must be "notebook", "holdout", "validation" or "both"'
         raise error("name", complaint) if error else SettingsError(f"protocol {complaint}.")
     return choices[name]
 
