@@ -1,7 +1,7 @@
 """Models by name. A model is one function; ``register`` makes it known.
 
-    @register("averaging", summary="the mean of the word vectors")
-    def averaging(task: Task, *, embedding: int = 128) -> keras.Model: ...
+    @register("mean-of-words", summary="the mean of the word vectors")
+    def mean_of_words(task: Task, *, embedding: int = 128) -> keras.Model: ...
 
 Its keyword-only arguments are its settings, their defaults the settings' defaults.
 """
