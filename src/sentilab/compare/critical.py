@@ -34,7 +34,8 @@ KNOTS = np.linspace(0, 1, 17)
 # between curves that err alike, and keeps the curve from jumping.
 SMOOTHNESS = 0.3
 
-TINY = 1e-300
+# No p-value is told below this: soon after, SciPy's quantiles of Student's t are infinite.
+TINY = 1e-100
 
 Floats = NDArray[np.float64]
 
