@@ -43,6 +43,12 @@ def test_where_all_that_is_cheaper_is_worse_the_best_is_picked() -> None:
     assert (found.best, found.pick, found.difference) == ("dear", "dear", None)
 
 
+def test_a_model_that_is_hardly_cheaper_is_not_picked_for_the_best() -> None:
+    accuracy = {"dear": 0.92, "cheap": 0.919}
+    assert chosen(accuracy, {"dear": 3.7, "cheap": 3.6}).pick == "dear"
+    assert chosen(accuracy, {"dear": 3.7, "cheap": 1.8}).pick == "cheap"
+
+
 def test_a_dearer_model_is_never_picked_for_the_best() -> None:
     found = chosen({"best": 0.92, "dear": 0.919}, {"best": 1.0, "dear": 100.0})
     assert found.pick == "best"

@@ -9,7 +9,8 @@ from sentilab.compare.verdicts import Verdict, verdict
 
 @dataclass(frozen=True)
 class Recommendation:
-    """``best`` has the highest score; ``pick`` is the cheapest that was not shown to be worse.
+    """``best`` has the highest score; ``pick`` is the cheapest that was not shown to be worse, if it
+    is much cheaper.
 
     ``difference`` is that of ``pick`` from ``best``, with its ``verdict``; both are None where they
     are one and the same.
@@ -28,11 +29,13 @@ def recommend(
     *,
     never: Collection[str] = (),
     margin: float = 0.01,
+    saving: float = 2.0,
 ) -> Recommendation:
     """Chooses among the models that ``costs`` names, all of which have a score.
 
     ``difference(best, other)`` compares two of them on the texts that choose, None where nothing can
-    be compared. Those in ``never``, and those that cannot be compared, are picked only as the best.
+    be compared. Another than the best is picked only where it costs at most 1 / ``saving`` of it: for
+    less, the higher score is the better guess. Those in ``never``, and those that cannot be compared, are picked only as the best.
     A difference is judged by its own p-value: one corrected for the number of models would let worse
     models pass for equal. Choosing the simplest that is within the noise of the best is as in
     Breiman et al. (1984), section 3.4.3, with a paired test for their standard error.
@@ -41,7 +44,7 @@ def recommend(
     """
     best = max(costs, key=lambda name: scores[name])
     for name in sorted(costs, key=lambda name: costs[name]):
-        if name == best:
+        if name == best or costs[name] * saving > costs[best]:
             break
         found = None if name in never else difference(best, name)
         if found is None:

@@ -429,9 +429,9 @@ def _verdict(found: Recommendation) -> str:
 def _reading(groups: Sequence[Group]) -> Paragraph:
     on = _choosing(groups)
     return Paragraph(
-        "Taken is the cheapest model that is not worse than the most accurate one within the budget, by "
-        f"a paired test on the {on} texts at 5%, each judged alone. A model that gives every text the same "
-        "label is taken only where there is no other. Training time is that of one run with its "
+        "Taken is the most accurate model within the budget, or the cheapest that costs at most half of it "
+        f"and is not worse by a paired test on the {on} texts at 5%, each judged alone. A model that "
+        "gives every text the same label is taken only where there is no other. Training time is that of one run with its "
         "validation; prediction time is for texts that are integers already."
     )
 
