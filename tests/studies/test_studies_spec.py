@@ -218,3 +218,11 @@ def test_a_mistake_in_an_ensemble_is_named(
         studies.read(written(tmp_path, ENSEMBLE.replace(*change)))
     assert where in str(error.value)
     assert hint in str(error.value)
+
+
+@pytest.mark.parametrize("name", studies.packaged())
+def test_every_packaged_study_can_be_read(name: str) -> None:
+    spec = studies.read(name)
+    asked = {run for question in spec.questions for run in question.runs}
+    assert spec.name == name
+    assert asked <= {one.name for one in spec.runs}

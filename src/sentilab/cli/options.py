@@ -1,12 +1,12 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from sentilab.data import Dataset
+from sentilab.data import Dataset, Unlabelled
 from sentilab.errors import SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -91,6 +91,17 @@ def model_settings(given: tuple[str, ...], option: str = "--set") -> dict[str, A
     return settings
 
 
+def known_settings(
+    given: tuple[str, ...], option: str, of: str, allowed: Collection[str]
+) -> dict[str, Any]:
+    """The same; raises SettingsError for a key that is not ``allowed``."""
+    settings = model_settings(given, option)
+    for key in settings.keys() - set(allowed):
+        known = ", ".join(sorted(allowed))
+        raise SettingsError(f'{option}: "{key}" is not a setting of {of}; there are {known}.')
+    return settings
+
+
 def given() -> set[str]:
     """The parameters of the command under way that were given by hand."""
     from click.core import ParameterSource
@@ -117,6 +128,20 @@ def load_models(files: tuple[Path, ...]) -> None:
 
     for file in files:
         models.load_models_from(file)
+
+
+def load_unlabelled(name: str) -> Unlabelled:
+    """The texts without labels that ``name`` means, imdb or a file; says what was found."""
+    from rich.console import Console
+
+    from sentilab import data
+
+    console = Console(stderr=True)
+    texts = data.unlabelled(name)
+    console.print(f"Unlabelled: {len(texts):,} texts, from {texts.origin}", highlight=False)
+    for notice in texts.notices:
+        console.print(notice, style="yellow", soft_wrap=True, highlight=False)
+    return texts
 
 
 def load_data(

@@ -5,8 +5,8 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
 
+from sentilab.cli import options
 from sentilab.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ def pretrained(
     Raises SettingsError for options that would have no effect or a setting that does not exist,
     DataError if the texts cannot be had.
     """
-    from sentilab import data
-    from sentilab.cli.options import model_settings
     from sentilab.training import Pretraining
 
     asked = run.pretraining
@@ -64,13 +62,9 @@ def pretrained(
             teacher = " or --teacher" if unlabelled else ""
             raise SettingsError(f"{given} has no effect without --pretrain-epochs{teacher}.")
         return run, None
-    plain = asdict(asked or Pretraining()) | model_settings(pretrain, "--pretrain")
     allowed = {one.name for one in fields(Pretraining)} - _NOT_SET_BY_KEY
-    for key in model_settings(pretrain, "--pretrain").keys() - allowed:
-        known = ", ".join(sorted(allowed))
-        raise SettingsError(
-            f'--pretrain: "{key}" is not a setting of pretraining; there are {known}.'
-        )
+    plain = asdict(asked or Pretraining())
+    plain |= options.known_settings(pretrain, "--pretrain", "pretraining", allowed)
     if pretrain_epochs is not None:
         plain["epochs"] = pretrain_epochs
     if unlabelled is not None:
@@ -78,10 +72,6 @@ def pretrained(
     wanted = Pretraining(**plain)
     texts = None
     if wanted.unlabelled:
-        texts = data.unlabelled(wanted.unlabelled)
+        texts = options.load_unlabelled(wanted.unlabelled)
         wanted = wanted.of(texts)
-        console = Console(stderr=True)
-        console.print(f"Unlabelled: {len(texts):,} texts, from {texts.origin}", highlight=False)
-        for notice in texts.notices:
-            console.print(notice, style="yellow", soft_wrap=True, highlight=False)
     return replace(run, pretraining=wanted), texts

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
 
+from sentilab.cli import options
 from sentilab.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -55,29 +55,21 @@ def taught(
     Raises SettingsError for options that would have no effect or a setting that does not exist,
     DataError if the texts cannot be had.
     """
-    from sentilab import data, workbench
-    from sentilab.cli.options import model_settings
+    from sentilab import workbench
     from sentilab.training import Teacher, Teaching
 
     if teacher is None:
         if teach:
             raise SettingsError("--teach has no effect without --teacher.")
         return run, texts, None
-    if texts is None and unlabelled is None:
-        raise SettingsError(
-            "--teacher needs texts to label: name them with --unlabelled, imdb or a file."
-        )
-    how = model_settings(teach, "--teach")
     allowed = {one.name for one in fields(Teaching)} - _NOT_SET_BY_KEY
-    for key in how.keys() - allowed:
-        known = ", ".join(sorted(allowed))
-        raise SettingsError(f'--teach: "{key}" is not a setting of teaching; there are {known}.')
+    how = options.known_settings(teach, "--teach", "teaching", allowed)
     if texts is None:
-        texts = data.unlabelled(unlabelled or "")
-        console = Console(stderr=True)
-        console.print(f"Unlabelled: {len(texts):,} texts, from {texts.origin}", highlight=False)
-        for notice in texts.notices:
-            console.print(notice, style="yellow", soft_wrap=True, highlight=False)
+        if unlabelled is None:
+            raise SettingsError(
+                "--teacher needs texts to label: name them with --unlabelled, imdb or a file."
+            )
+        texts = options.load_unlabelled(unlabelled)
     knows = Teacher(workbench.finished_run(teacher))
     return replace(run, teaching=knows.teaching(texts, **how)), texts, knows
 

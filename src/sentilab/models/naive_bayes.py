@@ -40,6 +40,30 @@ def log_count_ratio(known: "NgramCounts", positive: NDArray[np.bool_], smoothing
     return ratio
 
 
+def _solve(
+    name: str,
+    task: Task,
+    x: NDArray[np.int32],
+    labels: NDArray[np.int64],
+    estimator: Any,
+    *,
+    smoothing: float,
+    normalised: bool,
+    interpolation: float = 1.0,
+    **counting: Any,
+) -> "Model":
+    """``interpolation`` mixes the weights that ``estimator`` finds with the mean of their sizes."""
+
+    def fit(known: "NgramCounts", positive: NDArray[np.bool_]) -> Fitted:
+        ratio = log_count_ratio(known, positive, smoothing)
+        weights, bias = fitted_by(estimator, rows(known, ratio, normalised), positive)
+        if interpolation < 1:
+            weights = (1 - interpolation) * np.abs(weights).mean() + interpolation * weights
+        return Fitted(ratio, weights, bias)
+
+    return solve(task, x, labels, name, fit, normalised=normalised, shared=False, **counting)
+
+
 def _solve_nblr(
     task: Task,
     x: NDArray[np.int32],
@@ -47,16 +71,9 @@ def _solve_nblr(
     seed: int,
     *,
     strength: float,
-    smoothing: float,
-    normalised: bool,
-    **counting: Any,
+    **more: Any,
 ) -> "Model":
-    def fit(known: "NgramCounts", positive: NDArray[np.bool_]) -> Fitted:
-        ratio = log_count_ratio(known, positive, smoothing)
-        regression = logistic_regression(strength, seed)
-        return Fitted(ratio, *fitted_by(regression, rows(known, ratio, normalised), positive))
-
-    return solve(task, x, labels, "nblr", fit, normalised=normalised, shared=False, **counting)
+    return _solve("nblr", task, x, labels, logistic_regression(strength, seed), **more)
 
 
 @register(
@@ -95,21 +112,12 @@ def _solve_nbsvm(
     seed: int,
     *,
     strength: float,
-    smoothing: float,
-    interpolation: float,
-    normalised: bool,
-    **counting: Any,
+    **more: Any,
 ) -> "Model":
-    def fit(known: "NgramCounts", positive: NDArray[np.bool_]) -> Fitted:
-        from sklearn.svm import LinearSVC
+    from sklearn.svm import LinearSVC
 
-        ratio = log_count_ratio(known, positive, smoothing)
-        svm = LinearSVC(C=strength, dual=True, max_iter=2_000, random_state=seed)
-        weights, bias = fitted_by(svm, rows(known, ratio, normalised), positive)
-        mixed = (1 - interpolation) * np.abs(weights).mean() + interpolation * weights
-        return Fitted(ratio, mixed, bias)
-
-    return solve(task, x, labels, "nbsvm", fit, normalised=normalised, shared=False, **counting)
+    svm = LinearSVC(C=strength, dual=True, max_iter=2_000, random_state=seed)
+    return _solve("nbsvm", task, x, labels, svm, **more)
 
 
 @register(

@@ -10,7 +10,7 @@ from sentilab.errors import SentilabError
 from sentilab.training import speed
 from sentilab.training.examples import Examples
 from sentilab.training.folder import SCORED, Predictions, RunFolder
-from sentilab.training.scoring import SCORING_BATCH, metrics, score
+from sentilab.training.scoring import metrics, score
 
 # What the protocol or the test part changes; every other file stays as it is.
 ITS_OWN = frozenset(
@@ -51,7 +51,7 @@ def judge_on_test(source: Path, examples: Examples, folder: Path) -> RunFolder:
     probabilities = score(model, test)
     run.write_predictions(Predictions(test.ids, test.labels, probabilities), examples.label_names)
     loss, accuracy = metrics(probabilities, test.labels)
-    run.write_json("speed.json", speed.measure(model, test.x, SCORING_BATCH))
+    run.write_json("speed.json", speed.measure(model, test.x))
     judged = {"loss": loss, "accuracy": accuracy, "texts": len(test.labels)}
     run.write_json("result.json", result | {"test": judged})
     return run

@@ -26,7 +26,7 @@ from sentilab.training.folder import Predictions, RunFolder
 from sentilab.training.judging import averages_after, judged_weights
 from sentilab.training.pretraining import load_into, pretrained_for
 from sentilab.training.progress import Listener, Silence
-from sentilab.training.scoring import SCORING_BATCH, metrics, score
+from sentilab.training.scoring import metrics, score
 from sentilab.training.settings import RunSettings
 from sentilab.training.steps import check_options, prepare, train_epoch
 from sentilab.training.stopping import EpochMetrics, judge, kept_epoch
@@ -263,7 +263,7 @@ def _finish(
         held_out = Predictions(validation.ids, validation.labels, scored)
         run.write_predictions(held_out, examples.label_names, "validation")
     loss, accuracy = metrics(probabilities, test.labels)
-    run.write_json("speed.json", speed.measure(model, test.x, SCORING_BATCH))
+    run.write_json("speed.json", speed.measure(model, test.x))
     run.write_json(
         "result.json",
         {

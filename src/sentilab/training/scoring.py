@@ -43,23 +43,24 @@ def cropped_lengths(lengths: NDArray[np.int64], longest: int) -> NDArray[np.int6
 
 def score(model: Any, part: Part) -> NDArray[np.float32]:
     """Probabilities of shape (texts, classes); two-label models answer p(second label)."""
-    answers = _answers(model, part.x)
-    if answers.shape[1] == 1:
-        answers = np.concatenate([1 - answers, answers], axis=1)
-    return answers.astype(np.float32)
+    found = answers(model, part.x)
+    if found.shape[1] == 1:
+        found = np.concatenate([1 - found, found], axis=1)
+    return found.astype(np.float32)
 
 
-def _answers(model: Any, x: NDArray[np.int32]) -> NDArray[np.float32]:
+def answers(model: Any, x: NDArray[np.int32]) -> NDArray[np.float32]:
+    """What the model gives out for the texts ``x`` (texts, length): shape (texts, answers)."""
     if not len(x) or not models.ignores_padding(model):
         return np.asarray(model.predict(x, batch_size=SCORING_BATCH, verbose=0))
-    answers: NDArray[np.float32] | None = None
+    found: NDArray[np.float32] | None = None
     for rows, length in _by_length(x):
-        found = model.predict(x[rows, -length:], batch_size=SCORING_BATCH, verbose=0)
-        if answers is None:
-            answers = np.empty((len(x), *found.shape[1:]), found.dtype)
-        answers[rows] = found
-    assert answers is not None
-    return answers
+        some = model.predict(x[rows, -length:], batch_size=SCORING_BATCH, verbose=0)
+        if found is None:
+            found = np.empty((len(x), *some.shape[1:]), some.dtype)
+        found[rows] = some
+    assert found is not None
+    return found
 
 
 def _by_length(x: NDArray[np.int32]) -> Iterator[tuple[NDArray[np.int64], int]]:
