@@ -50,7 +50,7 @@ def preparation(corpus: Dataset) -> Preparation:
 
 
 # All their weights are those of n-grams, which keep 32 bits.
-_ONLY_NGRAMS = ("characters", "logistic", "majority", "nblr", "nbsvm")
+_ONLY_NGRAMS = ("characters", "documents", "logistic", "majority", "nblr", "nbsvm")
 
 
 def _small(model: str) -> dict[str, object]:

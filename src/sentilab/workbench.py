@@ -33,7 +33,9 @@ from sentilab.training import (
     Kernels,
     Listener,
     Preparation,
+    Pretraining,
     Protocol,
+    Reading,
     RunFolder,
     RunSettings,
     Silence,
@@ -87,13 +89,15 @@ def train(
 ) -> RunFolder:
     """Trains one model on ``data``, writes its run folder and report, and returns the folder.
 
-    ``unlabelled`` are the texts that the settings' pretraining reads, or that ``teacher`` labels: as
-    the settings' teaching says, or, if that is None, with its defaults.
+    ``unlabelled`` are the texts that the settings' pretraining or reading names, or that ``teacher``
+    labels: as the settings' teaching says, or, if that is None, with its defaults.
 
     Raises SentilabError, with the reason, if the model cannot be trained.
     """
     if unlabelled is not None and settings.pretraining is not None:
         settings = replace(settings, pretraining=settings.pretraining.of(unlabelled))
+    if unlabelled is not None and settings.reading is not None:
+        settings = replace(settings, reading=settings.reading.of(unlabelled))
     if teacher is not None and unlabelled is not None and settings.teaching is None:
         settings = replace(settings, teaching=teacher.teaching(unlabelled))
     prepared = prepare_study(
@@ -140,8 +144,8 @@ def _with_unlabelled(
     spec: StudySpec, given: Unlabelled | None
 ) -> tuple[StudySpec, Unlabelled | None]:
     """The study with the unlabelled texts in its runs' settings, and these texts."""
-    named = [one.settings.pretraining for one in spec.runs]
-    names = {one.unlabelled for one in named if one and not one.unlabelled_fingerprint} - {""}
+    asked = [asked for one in spec.runs for asked in _read_by(one.settings).values()]
+    names = {one.unlabelled for one in asked if not one.unlabelled_fingerprint}
     if not names:
         return spec, given
     if len(names) > 1:
@@ -150,13 +154,18 @@ def _with_unlabelled(
             "  Put them in studies of their own."
         )
     texts = given or load_unlabelled(names.pop())
-    runs = tuple(
-        replace(one, settings=replace(one.settings, pretraining=asked.of(texts)))
-        if asked is not None and asked.unlabelled
-        else one
-        for one, asked in zip(spec.runs, named, strict=True)
-    )
-    return replace(spec, runs=runs), texts
+    return replace(spec, runs=tuple(_reading(one, texts) for one in spec.runs)), texts
+
+
+def _read_by(settings: RunSettings) -> dict[str, Pretraining | Reading]:
+    """The options of a run that name unlabelled texts, by the settings' names."""
+    options = {"pretraining": settings.pretraining, "reading": settings.reading}
+    return {name: one for name, one in options.items() if one is not None and one.unlabelled}
+
+
+def _reading(run: PlannedRun, texts: Unlabelled) -> PlannedRun:
+    known: dict[str, Any] = {name: one.of(texts) for name, one in _read_by(run.settings).items()}
+    return replace(run, settings=replace(run.settings, **known)) if known else run
 
 
 def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:

@@ -16,6 +16,7 @@ FAMILIES = (
     "averaging",
     "characters",
     "cnn",
+    "documents",
     "ensemble",
     "fasttext",
     "logistic",

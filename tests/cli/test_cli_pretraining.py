@@ -50,7 +50,10 @@ def test_a_run_is_pretrained_says_the_perplexity_and_shares_the_language_model(h
     ("arguments", "complaint"),
     [
         (("--pretrain", "sampled=9"), "--pretrain has no effect without --pretrain-epochs"),
-        (("--unlabelled", "more.txt"), "--unlabelled has no effect without --pretrain-epochs"),
+        (
+            ("--unlabelled", "more.txt"),
+            "--unlabelled has no effect: bilstm1, as it is set, learns from labels alone",
+        ),
         (
             ("--pretrain-epochs", "1", "--pretrain", "words=9"),
             '"words" is not a setting of pretraining; there are batch_size',
@@ -67,3 +70,21 @@ def test_options_that_make_no_pretraining_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=complaint):
         run(*SMALL, *arguments)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("--model", "documents", "--set", "passes=2", "--set", "size=16", "--set", "least=2"),
+        (*SMALL, "--adversarial", "virtual"),
+    ],
+)
+def test_unlabelled_texts_are_read_beside_the_labelled_by_what_can(
+    home: Path, how: tuple[str, ...]
+) -> None:
+    done = run(*how, "--unlabelled", "more.txt")
+    assert done.exit_code == 0, done.output
+    config = next((home / "runs").glob("reviews-*/*/config.toml"))
+    reading = tomllib.loads(config.read_text())["run"]["reading"]
+    assert reading["unlabelled"] == "more"
+    assert len(reading["unlabelled_fingerprint"]) == 64

@@ -34,7 +34,8 @@ def pretraining_options(command: Command) -> Command:
             help="Begin with a language model that reads the texts so many times.",
         ),
         click.option(
-            "--unlabelled", help="Texts without labels, to be read or labelled: imdb, or a file."
+            "--unlabelled",
+            help="Texts without labels, to be read or labelled: imdb, or a file.",
         ),
     ):
         command = option(command)
@@ -50,18 +51,22 @@ def pretrained(
 ) -> tuple["RunSettings", "Unlabelled | None"]:
     """The run with the pretraining that the options ask for, and the texts that it needs.
 
+    Without pretraining unlabelled texts are read beside the labelled ones, by a model that can.
+
     Raises SettingsError for options that would have no effect or a setting that does not exist,
     DataError if the texts cannot be had.
     """
-    from sentilab.training import Pretraining
+    from sentilab.training import Pretraining, Reading
 
     asked = run.pretraining
     if asked is None and pretrain_epochs is None:
-        if unlabelled or pretrain:
-            given = "--unlabelled" if unlabelled else "--pretrain"
-            teacher = " or --teacher" if unlabelled else ""
-            raise SettingsError(f"{given} has no effect without --pretrain-epochs{teacher}.")
-        return run, None
+        if pretrain:
+            raise SettingsError("--pretrain has no effect without --pretrain-epochs.")
+        if unlabelled is None:
+            return run, None
+        _require_reads(run)
+        read = options.load_unlabelled(unlabelled)
+        return replace(run, reading=Reading(unlabelled).of(read)), read
     allowed = {one.name for one in fields(Pretraining)} - _NOT_SET_BY_KEY
     plain = asdict(asked or Pretraining())
     plain |= options.known_settings(pretrain, "--pretrain", "pretraining", allowed)
@@ -75,3 +80,13 @@ def pretrained(
         texts = options.load_unlabelled(wanted.unlabelled)
         wanted = wanted.of(texts)
     return replace(run, pretraining=wanted), texts
+
+
+def _require_reads(run: "RunSettings") -> None:
+    from sentilab.training.steps import reads_unlabelled
+
+    if not reads_unlabelled(run):
+        raise SettingsError(
+            f"--unlabelled has no effect: {run.model}, as it is set, learns from labels alone.\n"
+            "  --pretrain-epochs, --teacher, --adversarial virtual, or --model documents use such texts."
+        )

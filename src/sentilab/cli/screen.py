@@ -103,6 +103,11 @@ class TrainingLines:
             highlight=False,
         )
 
+    def on_pass(self, done: int, passes: int) -> None:
+        self._progress.update(
+            self._task, description="  passes over the texts", total=passes, completed=done
+        )
+
     def on_step(self, step: Step) -> None:
         self._progress.update(
             self._task,

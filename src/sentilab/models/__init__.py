@@ -5,6 +5,7 @@ from sentilab.models import (  # noqa: F401  # importing registers the built-in 
     bilstm,
     characters,
     convolution,
+    documents,
     ensemble,
     fasttext,
     logistic,

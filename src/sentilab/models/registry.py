@@ -68,6 +68,11 @@ class Registered:
             if one.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether the solver takes texts without labels."""
+        return self.solver is not None and "unlabelled" in inspect.signature(self.solver).parameters
+
 
 _registered: dict[str, Registered] = {}
 
@@ -229,21 +234,28 @@ def solve(
     *,
     seed: int,
     vocabulary: Sequence[str] = (),
+    unlabelled: NDArray[np.int32] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Any:
     """The model of that name as its solver fits it to ``x`` (texts, length) and ``labels`` (texts,).
 
-    ``vocabulary`` are the words that the integers from Encoding.OFFSET + 1 on stand for, which a
-    solver is given that takes a ``vocabulary``.
+    A solver is given what it takes of these: ``vocabulary``, the words that the integers from
+    Encoding.OFFSET + 1 on stand for; ``unlabelled`` texts (texts, length); and ``progress``, to be told
+    how many passes over the texts are done, of how many.
 
-    Raises SettingsError as ``build`` does, and for a model that has no solver.
+    Raises SettingsError as ``build`` does, for a model that has no solver, and for unlabelled texts that
+    the solver does not take.
     """
     check_settings(name, settings or {})
     solver = describe(name).solver
     if solver is None:
         raise SettingsError(f'The model "{name}" is trained in steps; it has no solver.')
     given: dict[str, Any] = describe(name).settings | dict(settings or {})
-    if "vocabulary" in inspect.signature(solver).parameters:
-        given["vocabulary"] = vocabulary
+    if unlabelled is not None and not describe(name).reads_unlabelled:
+        raise SettingsError(f"{name} cannot learn from texts without labels.")
+    offered = {"vocabulary": vocabulary, "unlabelled": unlabelled, "progress": progress}
+    takes = inspect.signature(solver).parameters
+    given |= {key: value for key, value in offered.items() if key in takes}
     model = solver(task, x, labels, seed, **given)
     fault = _fault(model, task)
     if fault:

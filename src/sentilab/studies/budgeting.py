@@ -457,6 +457,10 @@ class _Watch:
         self._inner.on_language_epoch(measured, epochs, seconds)
         self._study._spend()
 
+    def on_pass(self, done: int, passes: int) -> None:
+        self._inner.on_pass(done, passes)
+        self._check(0.0)
+
     def on_step(self, step: Step) -> None:
         self._inner.on_step(step)
         self._check(0.0)

@@ -54,6 +54,7 @@ from sentilab.training import (
     EarlyStopping,
     Pretraining,
     Protocol,
+    Reading,
     RunSettings,
     Schedule,
     WeightAveraging,
@@ -90,6 +91,7 @@ OF_A_RUN = (
     "clip_norm",
     "bucketed",
     "pretraining",
+    "reading",
 )
 # Those of them that are tables, each with one that is right.
 TABLES: Mapping[str, tuple[type, str]] = {
@@ -98,6 +100,7 @@ TABLES: Mapping[str, tuple[type, str]] = {
     "averaging": (WeightAveraging, '{ kind = "ema", decay = 0.999 }'),
     "adversarial": (AdversarialTraining, '{ kind = "virtual", radius = 5.0 }'),
     "pretraining": (Pretraining, '{ unlabelled = "imdb", epochs = 3 }'),
+    "reading": (Reading, '{ unlabelled = "imdb" }'),
 }
 
 

@@ -17,6 +17,7 @@ from sentilab.training.pretraining.reading import read
 from sentilab.training.settings import RunSettings
 
 if TYPE_CHECKING:
+    from sentilab.training.options import Pretraining, Reading, Teaching
     from sentilab.training.teaching import Teacher
 
 
@@ -41,7 +42,7 @@ class Examples:
 
     Under the protocols "notebook" and "validation" ``validation is test``. ``corpus`` is what a
     pretraining reads, if there is to be one; ``taught`` tells of the texts that a teacher labelled, if
-    the training part has such.
+    the training part has such; ``unlabelled`` (texts, length) are those that training reads without.
     """
 
     train: Part
@@ -54,6 +55,7 @@ class Examples:
     data_without: str = ""
     corpus: Corpus | None = None
     taught: dict[str, Any] | None = None
+    unlabelled: NDArray[np.int32] | None = None
 
     @property
     def classes(self) -> int:
@@ -111,7 +113,7 @@ class Preparation:
             self._drop_other_folds(settings)
             rows = self.partition(settings)
             corpus = None
-            teach = vocabulary is None and settings.teaching is not None
+            new = vocabulary is None
             if vocabulary is None:
                 vocabulary, corpus = self._learned(settings, rows.train)
             test = self._part(rows.test, vocabulary)
@@ -126,8 +128,9 @@ class Preparation:
                 data_fingerprint=self.dataset.fingerprint,
                 data_without=self.dataset.without,
                 corpus=corpus,
+                unlabelled=self._unlabelled(settings, vocabulary) if new else None,
             )
-            if teach:
+            if new and settings.teaching is not None:
                 from sentilab.training.teaching import taught
 
                 self._examples[key] = taught(self._examples[key], settings, self)
@@ -162,17 +165,33 @@ class Preparation:
 
                 return learned_vocabulary(settings, self, train), None
             return Vocabulary.learn(self.tokens, train, encoding), None
-        unlabelled = None
-        if asked.unlabelled:
-            given = self.unlabelled
-            if given is None or given.fingerprint != asked.unlabelled_fingerprint:
-                raise SettingsError(
-                    f'The run is to be pretrained on the unlabelled texts "{asked.unlabelled}", and '
-                    + ("there are none here." if given is None else f"{given.origin} are others.")
-                    + "\n  Name them with --unlabelled."
-                )
-            unlabelled = cached_tokens(given, self.cache)
+        unlabelled = self.unlabelled_tokens(asked, "pretrained on") if asked.unlabelled else None
         return read(self.tokens, train, unlabelled, encoding, labelled=asked.labelled)
+
+    def unlabelled_tokens(self, asked: "Pretraining | Teaching | Reading", purpose: str) -> Tokens:
+        """The words of the unlabelled texts that the run asks for, to be ``purpose``.
+
+        Raises SettingsError if they are missing, or others than the settings name.
+        """
+        given = self.unlabelled
+        if given is None or given.fingerprint != asked.unlabelled_fingerprint:
+            raise SettingsError(
+                f'The run is to be {purpose} the unlabelled texts "{asked.unlabelled}", and '
+                + ("there are none here." if given is None else f"{given.origin} are others.")
+                + "\n  Name them with --unlabelled."
+            )
+        return cached_tokens(given, self.cache)
+
+    def _unlabelled(
+        self, settings: RunSettings, vocabulary: Vocabulary
+    ) -> NDArray[np.int32] | None:
+        """What training reads beside the labelled texts, without those that repeat one of these."""
+        if settings.reading is None:
+            return None
+        from sentilab.training.unlabelled import fresh
+
+        tokens = self.unlabelled_tokens(settings.reading, "trained on")
+        return vocabulary.encode_tokens(tokens, fresh(self.tokens, tokens))
 
     def _part(self, rows: NDArray[np.int64], vocabulary: Vocabulary) -> Part:
         return Part(
@@ -197,7 +216,7 @@ def _examples_key(settings: RunSettings) -> tuple[Any, ...]:
     # An ensemble's vocabulary depends on its members.
     members = repr(settings.model_settings) if settings.model == ENSEMBLE else ""
     size = (settings.words, settings.length)
-    return (*_partition_key(settings), *size, read, settings.teaching, members)
+    return (*_partition_key(settings), *size, read, settings.teaching, settings.reading, members)
 
 
 # Where the fold stands in the key of a partition, and what stands there where there is none.

@@ -142,6 +142,28 @@ class Pretraining:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Texts without labels that training reads beside the labelled ones.
+
+    Two can learn from such: virtual adversarial training, whose loss asks for no label, and models whose
+    solver takes them, such as "documents". ``unlabelled_fingerprint`` says which texts ``unlabelled``
+    names, and stands empty only until they are loaded (``of``).
+    """
+
+    unlabelled: str
+    unlabelled_fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError if no texts are named."""
+        if not self.unlabelled or not isinstance(self.unlabelled, str):
+            raise SettingsError("reading.unlabelled is missing: which texts are to be read?")
+
+    def of(self, texts: "Unlabelled") -> "Reading":
+        """The same, of these texts."""
+        return replace(self, unlabelled=texts.name, unlabelled_fingerprint=texts.fingerprint)
+
+
+@dataclass(frozen=True)
 class Teaching:
     """Self-training: a finished run's answers to unlabelled texts stand in for labels.
 

@@ -31,6 +31,7 @@ from sentilab.training.settings import RunSettings
 from sentilab.training.steps import check_options, prepare, train_epoch
 from sentilab.training.stopping import EpochMetrics, judge, kept_epoch
 from sentilab.training.teaching import require_taught
+from sentilab.training.unlabelled import with_unlabelled
 
 
 class TrainingDiverged(SentilabError):
@@ -111,7 +112,10 @@ def _train(
     if pretrained is not None:
         load_into(model, pretrained)
         run.write_json("pretraining.json", pretrained.told())
-    trainer = prepare(model, settings, examples.train, examples.classes)
+    part = examples.train
+    if examples.unlabelled is not None:
+        part = with_unlabelled(part, examples.unlabelled)
+    trainer = prepare(model, settings, part, examples.classes)
 
     state = _starting_state(settings, run, listener, continue_from)
     if state.history:
@@ -123,7 +127,7 @@ def _train(
     while len(state.history) < settings.epochs and not judge(state.history, rule).stop:
         started = time.perf_counter()
         epoch = len(state.history) + 1
-        loss, accuracy = train_epoch(trainer, settings, examples.train, epoch, listener)
+        loss, accuracy = train_epoch(trainer, settings, part, epoch, listener)
         listener.on_validate(epoch)
         state.averages = averages_after(model, settings, epoch, state.averages)
         judged = judged_weights(model, trainer, settings, state.averages)
@@ -176,6 +180,8 @@ def _solve(
         settings.model_settings,
         seed=settings.seed,
         vocabulary=examples.vocabulary.words,
+        unlabelled=examples.unlabelled,
+        progress=listener.on_pass,
     )
     seconds = time.perf_counter() - started
     return _in_one_step(settings, examples, run, listener, model, seconds)

@@ -10,6 +10,7 @@ from sentilab.training.options import (
     AdversarialTraining,
     EarlyStopping,
     Pretraining,
+    Reading,
     Schedule,
     Teaching,
     WeightAveraging,
@@ -29,6 +30,7 @@ _TABLES = {
     "adversarial": AdversarialTraining,
     "pretraining": Pretraining,
     "teaching": Teaching,
+    "reading": Reading,
 }
 
 
@@ -77,6 +79,7 @@ class RunSettings:
     inner_fold: int | None = None
     pretraining: Pretraining | None = None
     teaching: Teaching | None = None
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         """Raises SettingsError naming the first setting that is out of its range."""

@@ -26,6 +26,12 @@ OF_STEPS = (
 )
 
 
+def reads_unlabelled(settings: RunSettings) -> bool:
+    """Whether training can learn from texts without labels beside the labelled ones."""
+    virtual = settings.adversarial is not None and settings.adversarial.kind == "virtual"
+    return virtual or models.describe(settings.model).reads_unlabelled
+
+
 def check_options(settings: RunSettings, model: Any = None) -> None:
     """Raises SettingsError for an option that would have no effect; ``model`` is None before it is built."""
     if models.describe(settings.model).solver is not None:
@@ -35,6 +41,12 @@ def check_options(settings: RunSettings, model: Any = None) -> None:
                     f"{name} says how training steps are made, and {settings.model} makes none: it is "
                     "solved for in one go.\n  Leave the option out."
                 )
+    if settings.reading and not reads_unlabelled(settings):
+        raise SettingsError(
+            f"{settings.model}, as it is set, learns from labels alone: it cannot read unlabelled texts.\n"
+            "  The model documents can, and any model in virtual adversarial training; others can be "
+            "pretrained or taught on such texts."
+        )
     averaging = settings.averaging
     late = averaging is not None and averaging.first_epoch > settings.epochs
     if averaging is not None and averaging.kind == "swa" and late:

@@ -16,13 +16,13 @@ from sentilab import models
 from sentilab.data import Unlabelled
 from sentilab.errors import SettingsError
 from sentilab.models.ensemble import NAME as ENSEMBLE
-from sentilab.text import Encoding, Tokens, Vocabulary, cached_tokens, joined
+from sentilab.text import Encoding, Tokens, Vocabulary, joined
 from sentilab.training.examples import Examples, Part, Preparation
 from sentilab.training.folder import RunFolder
 from sentilab.training.options import Teaching
-from sentilab.training.pretraining.reading import sequences
 from sentilab.training.scoring import score
 from sentilab.training.settings import RunSettings
+from sentilab.training.unlabelled import fresh
 
 Rows = NDArray[np.int64]
 
@@ -85,10 +85,10 @@ def taught(examples: Examples, settings: RunSettings, preparation: Preparation) 
     """
     asked, teacher, tokens = _material(settings, preparation)
     _require_no_leak(teacher, settings, preparation)
-    fresh = _fresh(preparation.tokens, tokens)
-    probabilities = teacher.answers(tokens, asked.unlabelled_fingerprint)[fresh]
+    rows = fresh(preparation.tokens, tokens)
+    probabilities = teacher.answers(tokens, asked.unlabelled_fingerprint)[rows]
     sure = probabilities.max(axis=1) >= asked.confidence
-    chosen, answers = fresh[sure], probabilities[sure]
+    chosen, answers = rows[sure], probabilities[sure]
     labels = answers.argmax(axis=1)
     added = Part(
         x=examples.vocabulary.encode_tokens(tokens, chosen),
@@ -102,7 +102,7 @@ def taught(examples: Examples, settings: RunSettings, preparation: Preparation) 
         "teacher": {"folder": teacher.run.path.name, "fingerprint": teacher.fingerprint},
         "unlabelled": {"name": asked.unlabelled, "fingerprint": asked.unlabelled_fingerprint},
         "texts": len(tokens.lengths),
-        "left_out_as_repeats": len(tokens.lengths) - len(fresh),
+        "left_out_as_repeats": len(tokens.lengths) - len(rows),
         "learned": len(chosen),
         "learned_by_label": dict(zip(examples.label_names, counts, strict=True)),
         "labelled": len(examples.train.labels),
@@ -116,8 +116,8 @@ def learned_vocabulary(settings: RunSettings, preparation: Preparation, train: R
     Raises SettingsError as ``taught`` does.
     """
     _, _, tokens = _material(settings, preparation)
-    fresh = _fresh(preparation.tokens, tokens)
-    rows = np.concatenate([train, len(preparation.tokens.lengths) + fresh])
+    more = len(preparation.tokens.lengths) + fresh(preparation.tokens, tokens)
+    rows = np.concatenate([train, more])
     encoding = Encoding(settings.words, settings.length)
     return Vocabulary.learn(joined(preparation.tokens, tokens), rows, encoding)
 
@@ -141,7 +141,7 @@ def require_taught(settings: RunSettings, examples: Examples) -> None:
 
 
 def _material(settings: RunSettings, preparation: Preparation) -> tuple[Teaching, Teacher, Tokens]:
-    asked, teacher, given = settings.teaching, preparation.teacher, preparation.unlabelled
+    asked, teacher = settings.teaching, preparation.teacher
     assert asked is not None
     if teacher is None or teacher.fingerprint != asked.teacher:
         raise SettingsError(
@@ -149,21 +149,7 @@ def _material(settings: RunSettings, preparation: Preparation) -> tuple[Teaching
             + ("none is named." if teacher is None else f"{teacher.run.path} is not that one.")
             + "\n  Name it with --teacher."
         )
-    if given is None or given.fingerprint != asked.unlabelled_fingerprint:
-        raise SettingsError(
-            f'The run is to be taught on the unlabelled texts "{asked.unlabelled}", and '
-            + ("there are none here." if given is None else f"{given.origin} are others.")
-            + "\n  Name them with --unlabelled."
-        )
-    return asked, teacher, cached_tokens(given, preparation.cache)
-
-
-def _fresh(labelled: Tokens, unlabelled: Tokens) -> Rows:
-    """The rows of ``unlabelled`` that repeat no labelled text, train or test, word by word."""
-    both, count = joined(labelled, unlabelled), len(labelled.lengths)
-    known = set(sequences(both, np.arange(count)))
-    rows = np.arange(count, len(both.lengths))
-    return np.flatnonzero([one not in known for one in sequences(both, rows)])
+    return asked, teacher, preparation.unlabelled_tokens(asked, "taught on")
 
 
 def _require_no_leak(teacher: Teacher, settings: RunSettings, preparation: Preparation) -> None:

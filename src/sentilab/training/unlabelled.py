@@ -1,11 +1,21 @@
-"""Texts without labels among those that are trained on: virtual adversarial training reads them too."""
+"""Texts without labels beside those that are trained on."""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentilab.text import Tokens, joined
 from sentilab.training.examples import Part
+from sentilab.training.pretraining.reading import sequences
+
+
+def fresh(labelled: Tokens, unlabelled: Tokens) -> NDArray[np.int64]:
+    """The rows of ``unlabelled`` that repeat no labelled text, train or test, word by word."""
+    both, count = joined(labelled, unlabelled), len(labelled.lengths)
+    known = set(sequences(both, np.arange(count)))
+    rows = np.arange(count, len(both.lengths))
+    return np.flatnonzero([one not in known for one in sequences(both, rows)])
 
 
 def with_unlabelled(part: Part, x: NDArray[np.int32]) -> Part:

@@ -48,6 +48,9 @@ class Watching:
     def on_language_epoch(self, measured: LanguageEpoch, epochs: int, seconds: float) -> None:
         self._listener.on_language_epoch(measured, epochs, seconds)
 
+    def on_pass(self, done: int, passes: int) -> None:
+        self._listener.on_pass(done, passes)
+
     def on_step(self, step: Step) -> None:
         self._listener.on_step(step)
 
