@@ -28,12 +28,6 @@ PAGE = pages.page("answers.md")
 ASKED = {"notebook": "As the notebook did", "holdout": "Held out"}
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown; figures to the right of the first column."""
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def verdicts(results: StudyResults, protocol: str) -> str:
     """Every comparison that the questions ask for, held against the notebook's single runs."""
     groups = gather(results, protocol)
@@ -44,7 +38,7 @@ def verdicts(results: StudyResults, protocol: str) -> str:
         f"**{ASKED[protocol]}** ({len(results.seeds)} seeds; differences of test accuracy; p corrected "
         f"for {compared.number} comparisons):"
     )
-    return f"{caption}\n\n{table(columns, rows)}"
+    return f"{caption}\n\n{pages.table(columns, rows)}"
 
 
 def _verdict(one: Compared) -> tuple[str, ...]:
@@ -83,7 +77,7 @@ def deviations(results: StudyResults) -> str:
         recorded = one.first.recorded
         its = "" if recorded is None or recorded.accuracy is None else figure(recorded.accuracy)
         rows.append((one.title, *cells, its))
-    return table(columns, rows)
+    return pages.table(columns, rows)
 
 
 def _deviation(group: Group) -> tuple[str, str]:
@@ -129,7 +123,7 @@ def character(results: StudyResults) -> str:
                 *(_changed(zeros, side) for side in ("front", "behind")),
             )
         )
-    return table(columns, rows)
+    return pages.table(columns, rows)
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -153,7 +147,7 @@ def failures(results: StudyResults) -> str:
                 of[check.capability, check.name].append(check.rate)
     keys = sorted(rates[0], key=lambda key: -float(np.mean([np.mean(of[key]) for of in rates])))
     rows = [(f"{key[0]}: {key[1]}", *(f"{np.mean(of[key]):.0%}" for of in rates)) for key in keys]
-    return table(("", *(one.title for one in found)), rows)
+    return pages.table(("", *(one.title for one in found)), rows)
 
 
 def main() -> None:

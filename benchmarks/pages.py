@@ -1,6 +1,7 @@
 """Tables in the documentation that a script makes: they stand between two comments of a page."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.driver import ROOT
@@ -23,6 +24,12 @@ def replaced(text: str, name: str, new: str) -> str:
     """``text`` with ``new`` in that place; raises as ``between`` does."""
     before, _, after = _split(text, name)
     return f"{before}\n{new}\n\n{after}"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown; figures to the right of the first column."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _split(text: str, name: str) -> tuple[str, str, str]:

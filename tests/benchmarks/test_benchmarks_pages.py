@@ -22,3 +22,9 @@ def test_a_table_takes_the_place_of_the_old_one() -> None:
 def test_a_page_without_one_place_is_left_alone(page: str) -> None:
     with pytest.raises(SystemExit, match="one <!-- x: start -->"):
         pages.replaced(page, "x", "new")
+
+
+def test_a_table_has_its_figures_to_the_right() -> None:
+    assert pages.table(("", "x"), [("a", "1"), ("b", "2")]) == (
+        "|  | x |\n| --- | ---: |\n| a | 1 |\n| b | 2 |"
+    )

@@ -24,7 +24,6 @@ from sentilab.training import (
 Settings = Callable[..., RunSettings]
 
 DOCUMENTS = {"size": 16, "passes": 2, "least": 2}
-VIRTUAL = {"epochs": 1, "adversarial": AdversarialTraining("virtual", 1.0)}
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +38,14 @@ def more(corpus: Dataset) -> Unlabelled:
 
 def asked(small_settings: Settings, model: str, more: Unlabelled) -> RunSettings:
     """A run that reads these texts."""
-    how = {"model_settings": DOCUMENTS} if model == "documents" else VIRTUAL
-    return small_settings(model, protocol="holdout", reading=Reading("reviews").of(more), **how)
+    reading = Reading("reviews").of(more)
+    if model == "documents":
+        plain = small_settings(model, protocol="holdout", model_settings=DOCUMENTS)
+        return replace(plain, reading=reading)
+    virtual = AdversarialTraining("virtual", 1.0)
+    return replace(
+        small_settings(model, protocol="holdout", epochs=1), adversarial=virtual, reading=reading
+    )
 
 
 def weights(run: RunFolder) -> dict[str, NDArray[np.generic]]:
@@ -91,7 +96,7 @@ def test_they_change_the_weights_and_held_out_labels_do_not(
 def test_a_model_that_learns_from_labels_alone_is_refused(
     small_settings: Settings, corpus: Dataset, more: Unlabelled, tmp_path: Path
 ) -> None:
-    settings = small_settings("mlp", reading=Reading("reviews").of(more))
+    settings = replace(small_settings("mlp"), reading=Reading("reviews").of(more))
     examples = Preparation(corpus, unlabelled=more).examples(settings)
     with pytest.raises(SettingsError, match="mlp, as it is set, learns from labels alone"):
         train(settings, examples, tmp_path)

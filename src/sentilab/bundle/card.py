@@ -21,7 +21,7 @@ from sentilab.errors import SentilabError
 from sentilab.probe import Subject, calibration, contrast, padding
 from sentilab.probe.behaviour import VERSION, Found
 from sentilab.probe.calibration import Figures
-from sentilab.training import Predictions
+from sentilab.training import Predictions, seconds_of
 from sentilab.training.ensembling import ENSEMBLE, title
 
 # As many failing checks are listed, if they fail in at least this share of their cases.
@@ -578,8 +578,8 @@ def _provenance(facts: _Facts) -> str:
         "lstm_path",
     )
     rows = [(one.replace("_", " "), _escaped(str(found.get(one, "not recorded")))) for one in names]
-    seconds = facts.subject.run.seconds()
-    took = f"{sum(seconds):,.0f} seconds" if seconds else "not recorded"
+    seconds = seconds_of([facts.subject.run])
+    took = f"{seconds:,.0f} seconds" if seconds else "not recorded"
     settings = facts.subject.settings
     rows = [
         ("run", _escaped(facts.subject.run.path.name)),

@@ -36,7 +36,8 @@ def show(study: Study) -> None:
         else:
             examples = study.preparation.examples(settings)
             kind = str(replace(settings, seed=0, epochs=1, protocol="holdout"))
-            if kind not in paces:
+            first = kind not in paces
+            if first:
                 with console.status(
                     f"timing a few batches of {settings.model}, {settings.batch_size}"
                 ):
@@ -47,6 +48,9 @@ def show(study: Study) -> None:
             else:
                 epochs = settings.epochs - done
                 seconds = pace.start + epochs * pace.epoch(settings, examples) + pace.end(examples)
+                if first and pace.pretraining:  # the other seeds share it
+                    seconds += pace.pretraining
+                    note = (note + "; " if note else "") + "pretrains first"
                 total += seconds
                 time = _minutes(seconds)
                 if settings.early_stopping:

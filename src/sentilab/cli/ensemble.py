@@ -155,6 +155,8 @@ def _table(run: "RunFolder", members: "list[RunFolder]") -> "Table":
 
 
 def _figures(run: "RunFolder", weight: str) -> list[str]:
+    from sentilab.training import seconds_of
+
     result, pace = run.read_json("result.json"), run.prediction_ms()
     return [
         str(run.settings().seed),
@@ -163,7 +165,7 @@ def _figures(run: "RunFolder", weight: str) -> list[str]:
         f"{result['test']['accuracy']:.4f}",
         f"{result['parameters']:,}",
         f"{(run.size() or 0) / 1e6:.1f}",
-        f"{sum(run.seconds()):,.0f}",
+        f"{seconds_of([run]):,.0f}",
         "" if pace is None else f"{pace:,.0f}",
     ]
 

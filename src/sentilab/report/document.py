@@ -29,6 +29,7 @@ from sentilab.report.sentences import (
     points,
 )
 from sentilab.studies import Run, StudyResults
+from sentilab.training import RunFolder, seconds_of
 
 BANNER = "GENERATED DATA: THESE ARE NOT IMDB FIGURES"
 OPTIMISTIC = "chosen on the test split: optimistic"
@@ -336,12 +337,13 @@ def _made_with(results: StudyResults) -> Section:
         for path, models in paths.items()
         if path and not path.startswith("none")
     ]
-    trained = sum(sum(run.seconds) for run in {run.folder: run for run in results.runs}.values())
+    trained = seconds_of(RunFolder(one) for one in {run.folder for run in results.runs})
     blocks: list[Block] = [
         Paragraph(
             f"{_data_line(results)}; labels: {listed(list(results.label_names))}. Time is the sum of a "
-            f"run's epochs with their validation; {duration(trained)} in all. A run that goes on "
-            "from a shorter one counts that one's epochs as its own."
+            f"run's epochs with their validation, and of its pretraining; {duration(trained)} in all. A "
+            "run that goes on from a shorter one counts that one's epochs as its own, one that shares a "
+            "pretraining the whole of it."
         ),
         Table("Made with", ("what", "version"), rows),
         Paragraph(

@@ -51,7 +51,7 @@ class Group:
     @property
     def seconds(self) -> float:
         """Median training time of a run: a pause in one of them is not the setting's."""
-        return float(np.median([sum(one.seconds) for one in self.finished]))
+        return float(np.median([one.training_seconds for one in self.finished]))
 
     @property
     def deviation(self) -> float | None:

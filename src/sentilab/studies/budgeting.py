@@ -239,7 +239,8 @@ class BudgetedStudy:
             self._measuring = max(self._measuring, self.clock() - started)
             if pace is not None:
                 epochs = settings.epochs - done
-                estimate = SAFETY * (pace.start + epochs * pace.epoch(settings, examples))
+                work = pace.pretraining + epochs * pace.epoch(settings, examples)
+                estimate = SAFETY * (pace.start + work)
                 after = max(self._reserve(), self._last_step(pace))
                 if estimate + after > self.left:
                     self._decide(Outcome(preset.name, "left out", self.left, estimate))

@@ -32,6 +32,7 @@ from sentilab.training import (
     Protocol,
     RunFolder,
     TrainingDiverged,
+    seconds_of,
     train,
 )
 from sentilab.training.folds import gathered
@@ -232,7 +233,7 @@ def _validated(
         float(correct.mean()),
         interval,
         tuple(by_fold.mean(axis=0).tolist()),
-        sum(sum(one.seconds()) for each in runs for one in each),
+        seconds_of(one for each in runs for one in each),
     )
 
 

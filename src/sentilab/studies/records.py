@@ -67,7 +67,8 @@ class Run:
 
     ``name`` is "<name in the study file>@<protocol>-<seed>". ``accuracy`` and ``loss`` are of the
     kept weights on the test texts; ``chosen_epoch`` (from 1) is the epoch whose weights were kept;
-    ``seconds`` has one entry an epoch, validation included. ``anatomy`` is
+    ``seconds`` has one entry an epoch, validation included; ``pretraining_seconds`` are spent before,
+    once for all runs that share the pretraining. ``anatomy`` is
     sentilab.models.Anatomy as JSON. ``prediction_ms`` is for 1,000 encoded texts, ``size`` the bytes
     of the weights.
     """
@@ -81,6 +82,7 @@ class Run:
     parameters: int | None = None
     history: tuple[EpochMetrics, ...] = ()
     seconds: tuple[float, ...] = ()
+    pretraining_seconds: float = 0.0
     stopped_early: bool = False
     chosen_epoch: int | None = None
     accuracy: float | None = None
@@ -90,6 +92,11 @@ class Run:
     environment: dict[str, Any] | None = None
     prediction_ms: float | None = None
     size: int | None = None
+
+    @property
+    def training_seconds(self) -> float:
+        """What the run would take to train alone."""
+        return sum(self.seconds) + self.pretraining_seconds
 
     @property
     def validation_accuracy(self) -> float:

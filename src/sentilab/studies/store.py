@@ -45,6 +45,7 @@ def read_run(named: Named) -> Run:
         parameters=anatomy["parameters"] if anatomy else None,
         history=history,
         seconds=folder.seconds(),
+        pretraining_seconds=folder.pretraining_seconds(),
         stopped_early=result.get("stopped_early", False),
         chosen_epoch=kept_epoch(history, named.settings.early_stopping) if finished else None,
         accuracy=result["test"]["accuracy"] if finished else None,
@@ -76,7 +77,7 @@ def write_index(runs: Iterable[Run], path: Path) -> None:
                 one.parameters,
                 one.accuracy,
                 one.loss,
-                round(sum(one.seconds), 1),
+                round(one.training_seconds, 1),
                 one.folder.name,
             )
         )

@@ -1,7 +1,7 @@
 """One run: settings -> weights, metrics, predictions. See ``train``."""
 
 from sentilab.training.examples import Examples, Part, Preparation
-from sentilab.training.folder import Predictions, RunFolder
+from sentilab.training.folder import Predictions, RunFolder, seconds_of
 from sentilab.training.options import (
     AdversarialTraining,
     EarlyStopping,
@@ -50,5 +50,6 @@ __all__ = [
     "WeightAveraging",
     "judge",
     "kept_epoch",
+    "seconds_of",
     "train",
 ]

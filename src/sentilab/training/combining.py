@@ -19,7 +19,7 @@ from sentilab.text import Vocabulary
 from sentilab.training import weighing
 from sentilab.training.ensembling import how_of, members_of, needed_folds
 from sentilab.training.examples import Examples, Part
-from sentilab.training.folder import Predictions, RunFolder
+from sentilab.training.folder import Predictions, RunFolder, seconds_of
 from sentilab.training.folds import gathered
 from sentilab.training.settings import RunSettings
 from sentilab.training.weighing import Weighing
@@ -74,8 +74,7 @@ def combine(
             ],
         },
     )
-    seconds = sum(sum(one.seconds()) for one in (*runs, *folds))
-    return model, examples, seconds + time.perf_counter() - started
+    return model, examples, seconds_of([*runs, *folds]) + time.perf_counter() - started
 
 
 def _require_fit(run: RunFolder, wanted: RunSettings, examples: Examples) -> None:

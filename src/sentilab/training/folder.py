@@ -20,7 +20,7 @@ state.safetensors     all that resuming needs; removed once no run can continue 
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -148,8 +148,7 @@ class RunFolder:
 
     def pretraining_seconds(self) -> float:
         """What pretraining took, though other runs may share it; 0 where there was none."""
-        found = self.read_json("pretraining.json")
-        return float(sum(found["seconds"])) if found else 0.0
+        return seconds_of([self]) - sum(self.seconds())
 
     def size(self) -> int | None:
         """Bytes of the weights' file; None before there is one."""
@@ -206,3 +205,15 @@ class RunFolder:
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def seconds_of(runs: Iterable[RunFolder]) -> float:
+    """What all these took to train; a pretraining that several of them share counts once."""
+    pretrainings: dict[str, float] = {}
+    total = 0.0
+    for run in runs:
+        total += sum(run.seconds())
+        found = run.read_json("pretraining.json")
+        if found:
+            pretrainings[found["folder"]] = float(sum(found["seconds"]))
+    return total + sum(pretrainings.values())

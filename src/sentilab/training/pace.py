@@ -4,9 +4,11 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sentilab import models
 from sentilab.training.examples import Examples, Part
+from sentilab.training.pretraining import expected_seconds, sizes_of
 from sentilab.training.scoring import SCORING_BATCH, cropped_lengths, lengths_of, score
 from sentilab.training.settings import RunSettings
 from sentilab.training.steps import prepare
@@ -18,11 +20,14 @@ TIMED_TEXTS, TIMED_SHARE = 1_000, 1 / 8
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds for one training batch, for scoring one batch of 256 texts, and for compiling."""
+    """Seconds for one training batch, for scoring one batch of 256 texts, for compiling, and for the
+    whole of a pretraining before.
+    """
 
     batch: float
     scoring: float
     start: float
+    pretraining: float = 0.0
 
     def epoch(self, settings: RunSettings, examples: Examples) -> float:
         """Seconds for one epoch and its validation."""
@@ -53,6 +58,15 @@ def measure(settings: RunSettings, examples: Examples) -> Pace | None:
     )
     if not models.anatomy(model, task).trainable:
         return None
+    pretraining = 0.0
+    if settings.pretraining is not None and examples.corpus is not None:
+        pretraining = expected_seconds(
+            settings.pretraining,
+            examples.corpus,
+            sizes_of(model),
+            kernels=settings.kernels or "auto",
+        )
+        started = time.perf_counter()
     trainer = prepare(model, settings, examples.train, examples.classes)
     x = examples.train.x[: settings.batch_size]
     y = examples.train.labels[: settings.batch_size].astype(np.float32)
@@ -73,6 +87,7 @@ def measure(settings: RunSettings, examples: Examples) -> Pace | None:
         batch=(trained - compiled) / TIMED_BATCHES,
         scoring=(scored - trained) * SCORING_BATCH / len(few.x),
         start=compiled - started,
+        pretraining=pretraining,
     )
 
 
@@ -93,6 +108,7 @@ def _measure_solver(settings: RunSettings, examples: Examples, task: models.Task
             settings.model_settings,
             seed=settings.seed,
             vocabulary=examples.vocabulary.words,
+            unlabelled=_share(examples.unlabelled, size / texts),
         )
         seconds.append(time.perf_counter() - started)
     few = Part(examples.test.x[: 2 * SCORING_BATCH], examples.test.labels, examples.test.ids)
@@ -109,3 +125,10 @@ def _measure_solver(settings: RunSettings, examples: Examples, task: models.Task
         scoring=scoring,
         start=seconds[0] + compiled - started,
     )
+
+
+def _share(x: NDArray[np.int32] | None, share: float) -> NDArray[np.int32] | None:
+    """That share of the texts ``x``, evenly spread; None of none."""
+    if x is None:
+        return None
+    return x[np.linspace(0, len(x) - 1, int(share * len(x))).astype(np.int64)]

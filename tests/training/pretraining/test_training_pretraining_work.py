@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -265,3 +266,26 @@ def test_the_settings_survive_a_file_and_belong_to_the_runs_fingerprint(asked: R
     none = replace(asked, pretraining=None)
     assert len({one.fingerprint("data") for one in (asked, longer, none)}) == 3
     assert "pretraining" not in none.to_dict()
+
+
+def test_an_estimate_counts_all_steps_and_writes_nothing(
+    with_pile: Preparation,
+    small_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    corpus = read_by(with_pile, replace(small_settings("bilstm1"), pretraining=ASKED))
+    steps: list[float] = []
+    clock = iter(range(100))
+    monkeypatch.setattr(work, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    step = Trainer.step
+    monkeypatch.setattr(
+        Trainer, "step", lambda *given: (steps.append(next(clock)), step(*given))[1]
+    )
+    found = work.expected_seconds(ASKED, corpus, SIZES)
+    batches = len(corpus.ids) // ASKED.row_length // ASKED.batch_size
+    # The clock moves on by 1 with each step, and 1 more when it is read.
+    assert len(steps) == 8
+    assert found == pytest.approx(ASKED.epochs * batches * 7 / 6)
+    assert not list(tmp_path.iterdir())

@@ -8,7 +8,16 @@ Sources: Dai and Le (2015); Miyato, Dai and Goodfellow (2017), section 4.2.
 """
 
 from sentilab.training.pretraining.corpus import Corpus, corpus_of
-from sentilab.training.pretraining.starting import load_into, pretrained_for
-from sentilab.training.pretraining.work import Pretrained, pretrain
+from sentilab.training.pretraining.starting import load_into, pretrained_for, sizes_of
+from sentilab.training.pretraining.work import Pretrained, expected_seconds, pretrain
 
-__all__ = ["Corpus", "Pretrained", "corpus_of", "load_into", "pretrain", "pretrained_for"]
+__all__ = [
+    "Corpus",
+    "Pretrained",
+    "corpus_of",
+    "expected_seconds",
+    "load_into",
+    "pretrain",
+    "pretrained_for",
+    "sizes_of",
+]

@@ -39,6 +39,9 @@ SECONDS_BETWEEN_SAVES = 60.0
 
 SECONDS_BETWEEN_STEPS_TOLD = 0.25
 
+# Steps that an estimate rests on, after those that pay for compiling.
+_UNTIMED_STEPS, _TIMED_STEPS = 2, 6
+
 # What random numbers are drawn for, beside the seed.
 _ROWS, _WORDS = 1, 2
 
@@ -119,6 +122,38 @@ def pretrain(
     return Pretrained(folder)
 
 
+def expected_seconds(
+    settings: Pretraining, corpus: Corpus, sizes: "Sizes", *, kernels: "KernelChoice" = "auto"
+) -> float:
+    """What this pretraining would take here, from a few of its steps; nothing is written."""
+    trainer, sampler, batch, batches = _started(settings, corpus, sizes, kernels)
+    rows = corpus.rows(settings.row_length, (settings.seed, _ROWS, 1))[:batch]
+    started = 0.0
+    for number in range(_UNTIMED_STEPS + _TIMED_STEPS):
+        if number == _UNTIMED_STEPS:
+            trainer.take_total()  # which waits for the steps before
+            started = time.perf_counter()
+        trainer.step(rows, *sampler.draw((settings.seed, _WORDS, number)))
+    trainer.take_total()
+    return settings.epochs * batches * (time.perf_counter() - started) / _TIMED_STEPS
+
+
+def _started(
+    settings: Pretraining, corpus: Corpus, sizes: "Sizes", kernels: "KernelChoice"
+) -> tuple["Trainer", WordSampler, int, int]:
+    """What makes the steps, rows in a batch, and batches in an epoch."""
+    from sentilab import layers
+    from sentilab.training.pretraining.language_model import LanguageModel, Trainer
+
+    batch, batches = _batches(settings, corpus)
+    with layers.choosing(kernels):
+        model = LanguageModel(
+            sizes, corpus.counts, precision=settings.precision, seed=settings.seed
+        )
+    trainer = Trainer(model, settings.learning_rate, settings.epochs * batches)
+    return trainer, WordSampler(corpus.counts, settings.sampled), batch, batches
+
+
 def _train(
     settings: Pretraining,
     corpus: Corpus,
@@ -129,19 +164,10 @@ def _train(
 ) -> None:
     from safetensors.numpy import save as to_bytes
 
-    from sentilab import layers
-    from sentilab.training.pretraining.language_model import LanguageModel, Trainer
-
     held_out = corpus.held_out_rows(min(settings.row_length, len(corpus.held_out)))
-    batch, batches = _batches(settings, corpus)
-    with layers.choosing(kernels):
-        model = LanguageModel(
-            sizes, corpus.counts, precision=settings.precision, seed=settings.seed
-        )
-    trainer = Trainer(model, settings.learning_rate, settings.epochs * batches)
+    trainer, sampler, batch, batches = _started(settings, corpus, sizes, kernels)
     state = folder / "state.safetensors"
     progress = _load(state, trainer) if state.exists() else _Progress()
-    sampler = WordSampler(corpus.counts, settings.sampled)
     while len(progress.history) < settings.epochs:
         epoch = len(progress.history) + 1
         rows = corpus.rows(settings.row_length, (settings.seed, _ROWS, epoch))
