@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sentilab import kernels, report
+from sentilab import report
+from sentilab.cli import own_process
 from sentilab.cli.screen import Screen
 from sentilab.data import Dataset
 from sentilab.errors import SettingsError
@@ -40,7 +41,7 @@ def spend(
 ) -> None:
     """Trains, chooses and reports; ``began`` is time.monotonic() of the command's beginning."""
     console = Console()
-    kernels.keep_freed_memory()
+    own_process.settle()
     study = prepare_budget(budget, dataset, runs, seed=seed, began=began)
 
     def after_each(results: StudyResults) -> None:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from sentilab import kernels, report, studies
+from sentilab import report, studies
+from sentilab.cli import own_process
 from sentilab.cli.screen import Screen
 from sentilab.compare import FIRST_LOOK, SequentialRule
 from sentilab.report.sentences import count
@@ -70,8 +71,7 @@ def carry_out(study: Study, again: str, *, closing: bool = True) -> StudyResults
 
     ``closing`` ends with the table of all runs.
     """
-    if any(one.settings.kernels != "keras" for one in study.plan.trainings):
-        kernels.keep_freed_memory()
+    own_process.settle(fused=any(one.settings.kernels != "keras" for one in study.plan.trainings))
     console = Console()
     generated = study.preparation.dataset.is_generated
     if generated:

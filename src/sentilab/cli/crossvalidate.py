@@ -69,6 +69,7 @@ def command(
     from rich.console import Console
 
     from sentilab import studies, workbench
+    from sentilab.cli import own_process
     from sentilab.cli.screen import Screen
 
     options.load_models(models_from)
@@ -82,6 +83,7 @@ def command(
         dataset = options.load_data("imdb", where, runs, **reading)
         spec = _spec(named, ensemble, dataset)
     console = Console()
+    own_process.settle()
     try:
         with Screen(console) as screen:
             found = workbench.cross_validate(

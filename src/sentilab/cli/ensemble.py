@@ -71,6 +71,7 @@ def command(
     from rich.console import Console
 
     from sentilab import workbench
+    from sentilab.cli import own_process
     from sentilab.cli.screen import Screen
     from sentilab.studies import Training
 
@@ -78,6 +79,7 @@ def command(
     how = _how(stack, folds, on_validation, negative, calibrate)
     members = [one for each in folders for one in _members(each)]
     console = Console()
+    own_process.settle()
     with Screen(console) as screen:
         run = workbench.make_ensemble(
             members,

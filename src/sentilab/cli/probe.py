@@ -37,11 +37,13 @@ def command(
     from rich.console import Console
 
     from sentilab import probe, workbench
+    from sentilab.cli import own_process
     from sentilab.errors import DataNotFound
     from sentilab.probe import store
 
     options.load_models(models_from)
     console = Console()
+    own_process.settle()
     names = only or tuple(store.PROBES)
     for name in names:
         store.module(name)

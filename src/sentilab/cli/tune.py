@@ -154,8 +154,10 @@ def command(
 
 
 def _carry_out(tuning: "Tuning", budget: "Budget", console: "Console") -> "Tuned":
+    from sentilab.cli import own_process
     from sentilab.cli.screen import Screen
 
+    own_process.settle()
     with Screen(console) as screen:
         return tuning.carry_out(budget, Onlooker(console, screen))
 
