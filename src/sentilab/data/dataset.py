@@ -51,6 +51,17 @@ class Dataset:
     def classes(self) -> int:
         return len(self.label_names)
 
+    def told(self) -> dict[str, Any]:
+        """What is written of the data beside results, as JSON has it."""
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "fingerprint": self.fingerprint,
+            "label_names": list(self.label_names),
+            "is_generated": self.is_generated,
+            "notices": list(self.notices),
+        }
+
 
 class ArrowTexts(Sequence[str]):
     """Texts in an Arrow array, made into Python strings only where they are read."""

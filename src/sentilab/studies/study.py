@@ -150,12 +150,7 @@ class Study:
                 for one in runs
             ],
             "data": {
-                "name": dataset.name,
-                "origin": dataset.origin,
-                "fingerprint": dataset.fingerprint,
-                "label_names": list(dataset.label_names),
-                "is_generated": dataset.is_generated,
-                "notices": list(dataset.notices),
+                **dataset.told(),
                 "rejected": dataset.rejected.count,
                 "duplicates": {
                     name: self.preparation.partition(settings).duplicates

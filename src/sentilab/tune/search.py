@@ -351,16 +351,8 @@ class Tuning:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        dataset = self.preparation.dataset
         return {
             "search": self.search.to_json(),
-            "data": {
-                "name": dataset.name,
-                "origin": dataset.origin,
-                "fingerprint": dataset.fingerprint,
-                "label_names": list(dataset.label_names),
-                "is_generated": dataset.is_generated,
-                "notices": list(dataset.notices),
-            },
+            "data": self.preparation.dataset.told(),
             "environment": environment(),
         }
