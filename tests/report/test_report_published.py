@@ -1,4 +1,4 @@
-"""The tables of docs/answers.md, which benchmarks.answers makes, from a made-up study."""
+"""The tables of docs/answers.md and docs/accuracy.md, which scripts make, from a made-up study."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import answers, pages  # noqa: E402
+from benchmarks import accuracy, answers, pages  # noqa: E402
 from sentilab.studies import StudyResults  # noqa: E402
 
 
@@ -49,3 +49,30 @@ def test_the_page_has_a_place_for_every_table() -> None:
     for name in ("verdicts", "deviations", "flattery", "character", "failures"):
         page = pages.replaced(page, name, "here")
     assert page.count("\nhere\n") == 5
+
+
+def test_every_finished_model_has_a_line_with_its_accuracy_and_its_costs(
+    study: StudyResults,
+) -> None:
+    lines = accuracy.costs(study).splitlines()
+    assert len(lines) == 2 + 12  # of thirteen settings one does not train
+    one = next(line for line in lines if line.startswith("| MLP, batch 16, 1 epoch"))
+    share, interval, deviation, trained, *_ = [cell.strip() for cell in one.split("|")[2:-1]]
+    low, high = map(float, interval.split(" to "))
+    assert 0 < low < float(share) < high < 100
+    assert float(deviation) >= 0
+    assert trained.endswith((" s", " min"))
+
+
+def test_folds_have_a_line_a_model() -> None:
+    one = {"title": "A model", "accuracy": 0.79, "interval": [0.78, 0.8], "seconds": 90.0}
+    assert accuracy.folds({"settings": [one]}).splitlines()[2:] == [
+        "| A model | 79.00 | 78.00 to 80.00 | 90 s |"
+    ]
+
+
+def test_the_page_of_accuracy_has_a_place_for_its_tables() -> None:
+    page = accuracy.PAGE.read_text(encoding="utf-8")
+    for name in ("costs", "folds"):
+        page = pages.replaced(page, name, "here")
+    assert page.count("\nhere\n") == 2
