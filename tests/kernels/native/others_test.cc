@@ -1,5 +1,6 @@
 // Adam, the dense layer, the embedding and n-grams against plain loops, on every instruction set of this
-// processor, on one thread and on three; and what the memory pool finds again.
+// processor, on one thread and on three; that document vectors are the same on all of them (a test in
+// Python holds them against plain loops); and what the memory pool finds again.
 
 #include <math.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 
 #include "adam.h"
 #include "dense.h"
+#include "documents.h"
 #include "embedding.h"
 #include "memory.h"
 #include "ngrams.h"
@@ -216,6 +218,30 @@ bool drawn_ngrams_are_right(int64_t texts, int64_t length, int32_t words, sentil
   return right;
 }
 
+// The vectors of texts and features after two passes over more texts than a batch has.
+Floats learned_documents(sentilab::Workers& workers) {
+  constexpr int64_t kTexts = 150, kFeatures = 70, kSize = 32;
+  std::mt19937 engine(3);
+  std::vector<int64_t> starts{0};
+  std::vector<int32_t> indices, order;
+  for (int32_t text = 0; text < kTexts; ++text) {
+    for (int32_t feature = 0; feature < kFeatures; ++feature) {
+      if (engine() % 5 == 0) indices.push_back(feature);
+    }
+    starts.push_back(static_cast<int64_t>(indices.size()));
+    order.push_back(text);
+  }
+  Floats vectors = drawn((kTexts + kFeatures) * kSize, 5);
+  for (uint64_t pass = 0; pass < 2; ++pass) {
+    std::shuffle(order.begin(), order.end(), engine);
+    sentilab::learn_documents({starts.data(), indices.data(), order.data(), kTexts, kFeatures, kSize,
+                               vectors.data(), vectors.data() + kTexts * kSize, 6.0f, 2, 0.01f, 0.005f,
+                               pass},
+                              workers);
+  }
+  return vectors;
+}
+
 }  // namespace
 
 int main() {
@@ -224,8 +250,10 @@ int main() {
     printf("%s  %s\n", right ? "passed" : "FAILED", name.c_str());
     ++(right ? passed : failed);
   };
+  std::vector<double> documents;
   for (const char* isa : {"avx512", "avx2", "neon", "portable"}) {
     if (!sentilab::choose_lstm(isa)) continue;
+    Floats on_one_thread;
     for (int threads : {1, 3}) {
       Threads workers(threads);
       const std::string where = std::string(isa) + ", " + std::to_string(threads) + " threads: ";
@@ -243,6 +271,12 @@ int main() {
       right = embedding_is_right(1, 1, 1, workers) && embedding_is_right(500, 5, 33, workers) &&
               embedding_is_right(300, 1000, 128, workers);
       add(where + "reading a table's rows, and its gradient", right);
+      const Floats vectors = learned_documents(workers);
+      if (on_one_thread.empty()) on_one_thread = vectors;
+      if (documents.empty()) documents.assign(vectors.begin(), vectors.end());
+      // Instruction sets round products that are added up in one step or in two.
+      add(where + "document vectors, the same on any threads and instruction set",
+          vectors == on_one_thread && near(vectors, documents, 1e-4));
     }
   }
   for (int threads : {1, 3}) {
