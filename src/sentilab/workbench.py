@@ -94,10 +94,10 @@ def train(
 
     Raises SentilabError, with the reason, if the model cannot be trained.
     """
-    if unlabelled is not None and settings.pretraining is not None:
-        settings = replace(settings, pretraining=settings.pretraining.of(unlabelled))
-    if unlabelled is not None and settings.reading is not None:
-        settings = replace(settings, reading=settings.reading.of(unlabelled))
+    if unlabelled is not None:
+        if settings.pretraining is not None and not settings.reading:
+            settings = replace(settings, pretraining=settings.pretraining.of(unlabelled))
+        settings = _naming(settings, unlabelled)
     if teacher is not None and unlabelled is not None and settings.teaching is None:
         settings = replace(settings, teaching=teacher.teaching(unlabelled))
     prepared = prepare_study(
@@ -154,7 +154,8 @@ def _with_unlabelled(
             "  Put them in studies of their own."
         )
     texts = given or load_unlabelled(names.pop())
-    return replace(spec, runs=tuple(_reading(one, texts) for one in spec.runs)), texts
+    runs = (replace(one, settings=_naming(one.settings, texts)) for one in spec.runs)
+    return replace(spec, runs=tuple(runs)), texts
 
 
 def _read_by(settings: RunSettings) -> dict[str, Pretraining | Reading]:
@@ -163,9 +164,10 @@ def _read_by(settings: RunSettings) -> dict[str, Pretraining | Reading]:
     return {name: one for name, one in options.items() if one is not None and one.unlabelled}
 
 
-def _reading(run: PlannedRun, texts: Unlabelled) -> PlannedRun:
-    known: dict[str, Any] = {name: one.of(texts) for name, one in _read_by(run.settings).items()}
-    return replace(run, settings=replace(run.settings, **known)) if known else run
+def _naming(settings: RunSettings, texts: Unlabelled) -> RunSettings:
+    """The settings with these texts in the place of those that are named."""
+    known: dict[str, Any] = {name: one.of(texts) for name, one in _read_by(settings).items()}
+    return replace(settings, **known)
 
 
 def single_run(settings: RunSettings, dataset: Dataset) -> StudySpec:

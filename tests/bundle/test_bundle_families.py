@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentilab import kernels
 from sentilab.bundle import build_bundle, load
 from sentilab.errors import SettingsError
 from sentilab.probe import Subject
 
 pytest.importorskip("onnxruntime")
 
+needs_kernel = pytest.mark.skipif(bool(kernels.missing()), reason=kernels.missing() or "built")
 FAMILIES = (
     "averaging",
     "characters",
     "cnn",
-    "documents",
+    pytest.param("documents", marks=needs_kernel),
     "ensemble",
     "fasttext",
     "logistic",

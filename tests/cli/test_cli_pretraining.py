@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from sentilab import kernels
 from sentilab.cli import cli
 from sentilab.data.generated import generate
 from sentilab.errors import SettingsError
@@ -75,7 +76,10 @@ def test_options_that_make_no_pretraining_are_refused(
 @pytest.mark.parametrize(
     "how",
     [
-        ("--model", "documents", "--set", "passes=2", "--set", "size=16", "--set", "least=2"),
+        pytest.param(
+            ("--model", "documents", "--set", "passes=2", "--set", "size=16", "--set", "least=2"),
+            marks=pytest.mark.skipif(bool(kernels.missing()), reason=kernels.missing() or "built"),
+        ),
         (*SMALL, "--adversarial", "virtual"),
     ],
 )

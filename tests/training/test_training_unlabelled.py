@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sentilab import kernels
 from sentilab.data import Dataset, Unlabelled
 from sentilab.data.dataset import fingerprint_of
 from sentilab.data.generated import generate
@@ -23,6 +24,7 @@ from sentilab.training import (
 
 Settings = Callable[..., RunSettings]
 
+needs_kernel = pytest.mark.skipif(bool(kernels.missing()), reason=kernels.missing() or "built")
 DOCUMENTS = {"size": 16, "passes": 2, "least": 2}
 
 
@@ -67,7 +69,7 @@ def test_texts_that_repeat_a_labelled_one_are_not_read(
     assert not rows & {one.tobytes() for one in held_out}
 
 
-@pytest.mark.parametrize("model", ["documents", "mlp"])
+@pytest.mark.parametrize("model", [pytest.param("documents", marks=needs_kernel), "mlp"])
 def test_they_change_the_weights_and_held_out_labels_do_not(
     model: str, small_settings: Settings, corpus: Dataset, more: Unlabelled, tmp_path: Path
 ) -> None:

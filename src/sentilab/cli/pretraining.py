@@ -34,8 +34,7 @@ def pretraining_options(command: Command) -> Command:
             help="Begin with a language model that reads the texts so many times.",
         ),
         click.option(
-            "--unlabelled",
-            help="Texts without labels, to be read or labelled: imdb, or a file.",
+            "--unlabelled", help="Texts without labels, to be read or labelled: imdb, or a file."
         ),
     ):
         command = option(command)
