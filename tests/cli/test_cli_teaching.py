@@ -52,7 +52,7 @@ def test_a_run_is_taught_by_another_and_says_what_it_learned(home: Path) -> None
     [
         (("--teach", "soft=true"), "--teach has no effect without --teacher"),
         (("--teacher", "."), "name them with --unlabelled"),
-        (("--unlabelled", "more.txt"), "without --pretrain-epochs or --teacher"),
+        (("--unlabelled", "more.txt"), "--unlabelled has no effect"),
         (
             ("--teacher", ".", "--unlabelled", "more.txt", "--teach", "certain=1"),
             '"certain" is not a setting of teaching; there are confidence, soft',
