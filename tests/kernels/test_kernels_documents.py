@@ -40,7 +40,7 @@ def drawn(state: int, below: int) -> tuple[int, int]:
 def moved(
     a: NDArray[np.float64], b: NDArray[np.float64], together: bool, sharpness: float, rate: float
 ) -> NDArray[np.float64]:
-    """``a`` after one step up the gradient of the log likelihood, by finite differences of none."""
+    """``a`` after one step up the gradient of the log likelihood."""
     of_a, of_b = np.linalg.norm(a), np.linalg.norm(b)
     cosine = a @ b / (of_a * of_b)
     likely = 1 / (1 + np.exp(-sharpness * cosine))

@@ -12,7 +12,7 @@ from sentilab.text.ngrams import NgramCounts
 
 Floats = NDArray[np.float32]
 
-# Vectors are this many numbers long, or twice as many, and so on.
+# A vector's numbers are a multiple of this: sums run side by side in so many lanes.
 LANES = 16
 
 # The rate of the last text, as a share of the first one's.
