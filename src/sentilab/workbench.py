@@ -42,7 +42,14 @@ from sentilab.training import (
     Teacher,
 )
 from sentilab.training import train as train_run
-from sentilab.training.ensembling import How, ensemble_settings, needed_folds
+from sentilab.training.ensembling import (
+    ENSEMBLE,
+    How,
+    ensemble_settings,
+    how_of,
+    members_of,
+    needed_folds,
+)
 from sentilab.training.folds import Announce, train_folds
 
 
@@ -165,7 +172,10 @@ def _read_by(settings: RunSettings) -> dict[str, Pretraining | Reading]:
 
 
 def _naming(settings: RunSettings, texts: Unlabelled) -> RunSettings:
-    """The settings with these texts in the place of those that are named."""
+    """The settings, and those of an ensemble's members, with these texts for those that are named."""
+    if settings.model == ENSEMBLE:
+        members = [_naming(one, texts) for one in members_of(settings)]
+        return ensemble_settings(members, how_of(settings))
     known: dict[str, Any] = {name: one.of(texts) for name, one in _read_by(settings).items()}
     return replace(settings, **known)
 

@@ -8,6 +8,7 @@ from sentilab import studies, workbench
 from sentilab.data.generated import generate
 from sentilab.errors import SettingsError
 from sentilab.training import Silence
+from sentilab.training.ensembling import members_of
 
 STUDY = """
 name = "pretrained"
@@ -34,6 +35,10 @@ name = "plain"
 [[run]]
 name = "pretrained"
 pretraining = { unlabelled = "more.txt", epochs = 1, row_length = 16, sampled = 20 }
+
+[[run]]
+name = "both"
+ensemble = ["plain", "pretrained"]
 """
 
 
@@ -51,11 +56,13 @@ def test_a_studys_runs_are_pretrained_on_the_texts_that_it_names_once_for_all_se
     study = workbench.prepare_study(
         studies.read("study.toml"), generate(train=80, test=40), Path("runs")
     )
-    asked = {one.name.partition("@")[0]: one.settings.pretraining for one in study.plan.runs}
-    assert asked["plain"] is None
-    assert asked["pretrained"] is not None
+    settings = {one.name.partition("@")[0]: one.settings for one in study.plan.runs}
+    asked = settings["pretrained"].pretraining
+    assert settings["plain"].pretraining is None
+    assert asked is not None
     assert study.preparation.unlabelled is not None
-    assert asked["pretrained"].unlabelled_fingerprint == study.preparation.unlabelled.fingerprint
+    assert asked.unlabelled_fingerprint == study.preparation.unlabelled.fingerprint
+    assert members_of(settings["both"])[1].pretraining == asked
     results = study.carry_out(lambda *_: Silence(), lambda _: None)
     assert {one.status for one in results.runs} == {"finished"}
     assert len(list((home / "runs" / "pretraining").iterdir())) == 1
