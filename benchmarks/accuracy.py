@@ -1,8 +1,9 @@
-"""What accuracy costs, as the tables of docs/accuracy.md.
+"""What accuracy costs and which options pay, as the tables of docs/accuracy.md.
 
 .venv/bin/sentilab study accuracy
+.venv/bin/sentilab study options
 .venv/bin/sentilab crossvalidate --data rotten-tomatoes.csv --seeds 5 ...
-.venv/bin/python -m benchmarks.accuracy runs/accuracy runs/rotten-tomatoes-...
+.venv/bin/python -m benchmarks.accuracy runs/accuracy runs/options runs/rotten-tomatoes-...
 
 Each table stands between two markers of the page; what is not given keeps its own.
 """
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import pages
+from sentilab.report.answers import word
+from sentilab.report.differences import Compared, judged
 from sentilab.report.frontier import COSTS
 from sentilab.report.reading import Group, gather
-from sentilab.report.sentences import duration
+from sentilab.report.sentences import between_points, duration, points
 from sentilab.studies import StudyResults, read_results
 
 PAGE = pages.page("accuracy.md")
@@ -55,6 +58,25 @@ def _costs(group: Group) -> tuple[str, ...]:
     )
 
 
+def options(results: StudyResults) -> str:
+    """A line an option: what it changes on the validation texts, and what it costs."""
+    groups = gather(results, "validation")
+    compared = judged(results.questions, groups)
+    columns = ("", "difference (points)", "95% interval", "p", "verdict", "training time")
+    return pages.table(columns, [_option(one) for one in compared.first_screen])
+
+
+def _option(one: Compared) -> tuple[str, ...]:
+    return (
+        one.other.title,
+        points(one.found.difference),
+        between_points(one.found.interval),
+        f"{one.adjusted_p:.2g}",
+        word(one),
+        f"{one.other.seconds / one.baseline.seconds:.2f} times",
+    )
+
+
 def folds(facts: dict[str, Any]) -> str:
     """A line a model: accuracy over all folds."""
     columns = ("", "accuracy (%)", "95% interval", "all training")
@@ -83,7 +105,10 @@ def main() -> None:
         if validated.exists():
             name, text = "folds", folds(json.loads(validated.read_text(encoding="utf-8")))
         else:
-            name, text = "costs", costs(read_results(folder))
+            results = read_results(folder)
+            on_validation = results.protocols == ("validation",)
+            name = "options" if on_validation else "costs"
+            text = options(results) if on_validation else costs(results)
         page = pages.replaced(page, name, text)
     PAGE.write_text(page, encoding="utf-8")
     print(PAGE)

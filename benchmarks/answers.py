@@ -4,7 +4,8 @@
 .venv/bin/sentilab study character && .venv/bin/sentilab probe runs/character
 .venv/bin/python -m benchmarks.answers runs/homework runs/character
 
-Each table stands between two markers of the page; a study that is not given keeps its own.
+Each table stands between two markers of the page; a study that is not given keeps its own, and so does a
+model of `character` that was not trained.
 """
 
 import argparse
@@ -165,7 +166,10 @@ def main() -> None:
                 "flattery": flattery(results),
             }
         else:
-            found = {"character": character(results), "failures": failures(results)}
+            asked = {"character": character(results), "failures": failures(results)}
+            found = {
+                name: pages.merged(pages.between(page, name), new) for name, new in asked.items()
+            }
         for name, text in found.items():
             page = pages.replaced(page, name, text)
     PAGE.write_text(page, encoding="utf-8")

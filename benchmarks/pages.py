@@ -32,6 +32,26 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def merged(old: str, new: str) -> str:
+    """The table ``old`` with the cells of ``new``: what is not measured again stays as it stands."""
+    columns, rows = _cells(old)
+    more, again = _cells(new)
+    columns += [one for one in more if one not in columns]
+    for name, cells in again.items():
+        rows[name] = rows.get(name, {}) | cells
+    return table(
+        columns,
+        [[name, *(cells.get(one, "") for one in columns[1:])] for name, cells in rows.items()],
+    )
+
+
+def _cells(text: str) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """A table's columns, and its rows by their first cell, each by the names of the others."""
+    lines = [line.strip("|").split("|") for line in text.strip().splitlines()]
+    first, _, *rest = [[cell.strip() for cell in line] for line in lines]
+    return first, {name: dict(zip(first[1:], row, strict=True)) for name, *row in rest}
+
+
 def _split(text: str, name: str) -> tuple[str, str, str]:
     pattern = rf"(.*<!-- {name}: start -->\n)(.*?)(<!-- {name}: end -->.*)"
     found = re.fullmatch(pattern, text, flags=re.DOTALL)

@@ -28,3 +28,13 @@ def test_a_table_has_its_figures_to_the_right() -> None:
     assert pages.table(("", "x"), [("a", "1"), ("b", "2")]) == (
         "|  | x |\n| --- | ---: |\n| a | 1 |\n| b | 2 |"
     )
+
+
+def test_a_table_keeps_what_is_not_measured_again() -> None:
+    old = pages.table(("", "x", "y"), [("a", "1", "2"), ("b", "3", "4")])
+    new = pages.table(("", "y", "z"), [("b", "5", "6"), ("c", "7", "8")])
+    assert pages.merged(old, new) == pages.table(
+        ("", "x", "y", "z"),
+        [("a", "1", "2", ""), ("b", "3", "5", "6"), ("c", "", "7", "8")],
+    )
+    assert pages.merged(old, old) == old

@@ -119,11 +119,21 @@ def test_the_study_of_character_trains_without_the_originals() -> None:
     assert spec.without == "contrast-originals"
     assert spec.seeds == (297, 298, 299)
     assert spec.protocols == ("holdout",)
-    masked = [one.settings.model_settings.get("masked", False) for one in spec.runs]
     models = [one.settings.model for one in spec.runs]
-    assert models == ["bilstm1", "bilstm2", "bilstm1", "bilstm2", "mlp"]
+    assert models == [
+        "bilstm1",
+        "bilstm2",
+        "bilstm1",
+        "bilstm2",
+        "mlp",
+        "nbsvm",
+        "recurrent",
+        "ensemble",
+    ]
+    notebooks = [one.settings for one in spec.runs[:5]]
+    masked = [one.model_settings.get("masked", False) for one in notebooks]
     assert masked == [False, False, True, True, False]
-    assert [(one.settings.batch_size, one.settings.epochs) for one in spec.runs] == [
+    assert [(one.batch_size, one.epochs) for one in notebooks] == [
         *[(64, 2)] * 4,
         (32, 1),
     ]
