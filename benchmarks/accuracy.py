@@ -1,9 +1,10 @@
 """What accuracy costs and which options pay, as the tables of docs/accuracy.md.
 
 .venv/bin/sentilab study accuracy
+.venv/bin/sentilab study unlabelled
 .venv/bin/sentilab study options
 .venv/bin/sentilab crossvalidate --data rotten-tomatoes.csv --seeds 5 ...
-.venv/bin/python -m benchmarks.accuracy runs/accuracy runs/options runs/rotten-tomatoes-...
+.venv/bin/python -m benchmarks.accuracy runs/accuracy runs/unlabelled runs/options runs/rotten-tomatoes-...
 
 Each table stands between two markers of the page; what is not given keeps its own.
 """
@@ -106,9 +107,8 @@ def main() -> None:
             name, text = "folds", folds(json.loads(validated.read_text(encoding="utf-8")))
         else:
             results = read_results(folder)
-            on_validation = results.protocols == ("validation",)
-            name = "options" if on_validation else "costs"
-            text = options(results) if on_validation else costs(results)
+            name = results.name
+            text = options(results) if name == "options" else costs(results)
         page = pages.replaced(page, name, text)
     PAGE.write_text(page, encoding="utf-8")
     print(PAGE)
