@@ -129,7 +129,8 @@ def outputs_and_gradients(case: Case, home: Any, dtype: str) -> tuple[Arrays, An
         )
         return total, flat
 
-    (_, outputs), gradients = jax.value_and_grad(weighted, has_aux=True)((weights, x, state))
+    of = jax.jit(jax.value_and_grad(weighted, has_aux=True))
+    (_, outputs), gradients = of((weights, x, state))
     assert getattr(layer, "lstm_path", "fused") == "fused"
     return [np.asarray(one) for one in outputs], [
         np.asarray(one) for one in jax.tree.leaves(gradients)

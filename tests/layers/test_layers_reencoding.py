@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_ids_become_those_of_the_smaller_vocabulary_and_shorter_text(
     rows = np.arange(len(texts))
     own = Vocabulary.learn(tokens, rows, Encoding(words, length))
     larger = Vocabulary.learn(tokens, rows, Encoding(words + more_words, length + more_tokens))
-    found = layers.Reencoding(words, length)(larger.encode(texts))
+    found = jax.jit(layers.Reencoding(words, length))(larger.encode(texts))
     np.testing.assert_array_equal(found, own.encode(texts))
 
 
