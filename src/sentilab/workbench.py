@@ -40,6 +40,7 @@ from sentilab.training import (
     RunSettings,
     Silence,
     Teacher,
+    Teaching,
 )
 from sentilab.training import train as train_run
 from sentilab.training.ensembling import (
@@ -165,9 +166,13 @@ def _with_unlabelled(
     return replace(spec, runs=tuple(runs)), texts
 
 
-def _read_by(settings: RunSettings) -> dict[str, Pretraining | Reading]:
+def _read_by(settings: RunSettings) -> dict[str, Pretraining | Reading | Teaching]:
     """The options of a run that name unlabelled texts, by the settings' names."""
-    options = {"pretraining": settings.pretraining, "reading": settings.reading}
+    options = {
+        "pretraining": settings.pretraining,
+        "reading": settings.reading,
+        "teaching": settings.teaching,
+    }
     return {name: one for name, one in options.items() if one is not None and one.unlabelled}
 
 
@@ -176,7 +181,11 @@ def _naming(settings: RunSettings, texts: Unlabelled) -> RunSettings:
     if settings.model == ENSEMBLE:
         members = [_naming(one, texts) for one in members_of(settings)]
         return ensemble_settings(members, how_of(settings))
-    known: dict[str, Any] = {name: one.of(texts) for name, one in _read_by(settings).items()}
+    known: dict[str, Any] = {
+        name: one.of(texts)
+        for name, one in _read_by(settings).items()
+        if not one.unlabelled_fingerprint
+    }
     return replace(settings, **known)
 
 

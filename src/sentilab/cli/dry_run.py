@@ -34,6 +34,8 @@ def show(study: Study) -> None:
         elif settings.model == ENSEMBLE:
             time, note = "", "of the runs above"
         else:
+            # How much a teacher will be sure of is not known before it has been trained.
+            taught, settings = settings.teaching is not None, replace(settings, teaching=None)
             examples = study.preparation.examples(settings)
             kind = str(replace(settings, seed=0, epochs=1, protocol="holdout"))
             first = kind not in paces
@@ -55,6 +57,8 @@ def show(study: Study) -> None:
                 time = _minutes(seconds)
                 if settings.early_stopping:
                     time, note = f"≤ {time}", (note + "; " if note else "") + "may stop early"
+                if taught:
+                    note = (note + "; " if note else "") + "and what its teacher answers"
         table.add_row(
             str(number),
             names.get(one.folder, settings.model),  # folds that an ensemble needs have no name

@@ -1,7 +1,7 @@
 """What to run, in which order, once each."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -10,7 +10,13 @@ from sentilab.errors import SettingsError
 from sentilab.studies.records import Recorded
 from sentilab.studies.spec import StudySpec
 from sentilab.training import Kernels, Protocol, RunSettings
-from sentilab.training.ensembling import ENSEMBLE, members_of, needed_folds
+from sentilab.training.ensembling import (
+    ENSEMBLE,
+    ensemble_settings,
+    how_of,
+    members_of,
+    needed_folds,
+)
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,15 @@ class Named:
 class Training:
     """One training to do. ``continues`` is the folder of a shorter run that it goes on from;
 
-    ``keep_state`` says that a later training goes on from this one.
+    ``keep_state`` says that a later training goes on from this one. ``teacher`` is the folder of the run
+    that teaches this one, where the study names it.
     """
 
     settings: RunSettings
     folder: Path
     continues: Path | None
     keep_state: bool
+    teacher: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,18 +76,14 @@ def plan(
                 + ", ".join(one.name for one in spec.runs)
                 + "."
             )
+    fill = _Filling({one.name: one.settings for one in spec.runs}, data_fingerprint, kernels)
     runs = []
     for protocol in protocols or spec.protocols:
         for seed in seeds or spec.seeds:
             for one in spec.runs:
                 if only and not any(fnmatch(one.name, pattern) for pattern in only):
                     continue
-                settings = replace(
-                    one.settings,
-                    protocol=protocol,
-                    seed=seed,
-                    kernels=kernels or one.settings.kernels,
-                )
+                settings = fill.whole(one.settings, protocol, seed)
                 runs.append(
                     Named(
                         name=f"{one.name}@{protocol}-{seed}",
@@ -90,29 +94,70 @@ def plan(
                     )
                 )
     needed = [one.settings for one in runs]
-    needed += [part for one in needed if one.model == ENSEMBLE for part in _parts(one)]
+    for settings in needed:  # which grows: what a part is made of is needed too
+        needed += fill.parts(settings)
     folders = {folder / one.folder_name(data_fingerprint): one for one in needed}
-    return Plan(tuple(runs), tuple(_trainings(folders)))
+    return Plan(tuple(runs), tuple(_trainings(folders, fill)))
 
 
-def _parts(ensemble: RunSettings) -> Sequence[RunSettings]:
-    """The runs that an ensemble is made of, whether the study names them or not."""
-    return (*members_of(ensemble), *needed_folds(ensemble))
+@dataclass(frozen=True)
+class _Filling:
+    """Fills in what a study leaves open: protocol, seed, and whom a teacher's name means."""
+
+    named: Mapping[str, RunSettings]
+    data_fingerprint: str
+    kernels: Kernels | None
+    teachers: dict[str, RunSettings] = field(default_factory=dict)
+
+    def whole(self, settings: RunSettings, protocol: Protocol, seed: int) -> RunSettings:
+        """The settings of a run of this protocol and seed."""
+        kernels = self.kernels or settings.kernels
+        return self._taught(replace(settings, protocol=protocol, seed=seed, kernels=kernels))
+
+    def _taught(self, settings: RunSettings) -> RunSettings:
+        if settings.model == ENSEMBLE:
+            members = [self._taught(one) for one in members_of(settings)]
+            if any(one.teaching for one in members):
+                return ensemble_settings(members, how_of(settings))
+        asked = settings.teaching
+        if asked is None or asked.teacher not in self.named:
+            return settings
+        teacher = self.whole(self.named[asked.teacher], settings.protocol, settings.seed)
+        fingerprint = teacher.fingerprint(self.data_fingerprint)
+        self.teachers[fingerprint] = teacher
+        return replace(settings, teaching=replace(asked, teacher=fingerprint))
+
+    def teacher(self, settings: RunSettings) -> RunSettings | None:
+        """That of a run, if the study knows it."""
+        return self.teachers.get(settings.teaching.teacher) if settings.teaching else None
+
+    def parts(self, settings: RunSettings) -> Sequence[RunSettings]:
+        """The runs that one needs before it, whether the study names them or not."""
+        if settings.model == ENSEMBLE:
+            return (*members_of(settings), *needed_folds(settings))
+        teacher = self.teacher(settings)
+        return () if teacher is None else (teacher,)
+
+    def depth(self, settings: RunSettings) -> int:
+        """How many runs stand one upon the other below this one."""
+        return max((1 + self.depth(one) for one in self.parts(settings)), default=0)
 
 
-def _trainings(folders: Mapping[Path, RunSettings]) -> Iterable[Training]:
+def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[Training]:
     """Seed by seed, so that the first seed's report is soon whole; within a seed, quick runs first.
 
-    Ensembles come last: all that they are made of is there then.
+    Ensembles and those that are taught come after all that they need.
     """
     seeds = list(dict.fromkeys(one.seed for one in folders.values()))
+    where_is = {one.fingerprint(fill.data_fingerprint): where for where, one in folders.items()}
 
     def turn(settings: RunSettings) -> int:
         # An ensemble's members may have seeds of their own.
-        parts = _parts(settings) if settings.model == ENSEMBLE else ()
-        return max(seeds.index(one.seed) for one in (settings, *parts))
+        return max(seeds.index(one.seed) for one in (settings, *fill.parts(settings)))
 
-    ordered = sorted(folders.items(), key=lambda item: (turn(item[1]), *_effort(item[1])))
+    ordered = sorted(
+        folders.items(), key=lambda item: (turn(item[1]), fill.depth(item[1]), *_effort(item[1]))
+    )
     donors: dict[Path, Path] = {}
     for folder, settings in ordered:
         shorter = [
@@ -123,7 +168,8 @@ def _trainings(folders: Mapping[Path, RunSettings]) -> Iterable[Training]:
         if shorter:
             donors[folder] = max(shorter, key=lambda pair: pair[0])[1]
     for folder, settings in ordered:
-        yield Training(settings, folder, donors.get(folder), folder in donors.values())
+        teacher = where_is.get(settings.teaching.teacher) if settings.teaching else None
+        yield Training(settings, folder, donors.get(folder), folder in donors.values(), teacher)
 
 
 def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
@@ -137,7 +183,7 @@ def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
     return replace(longer, epochs=shorter.epochs, early_stopping=None) == shorter
 
 
-def _effort(settings: RunSettings) -> tuple[bool, bool, int, int]:
+def _effort(settings: RunSettings) -> tuple[bool, int, int]:
     """Models that read word after word take far longer than the others."""
     sequential = models.describe(settings.model).sequential
-    return (settings.model == ENSEMBLE, sequential, settings.epochs, -settings.batch_size)
+    return (sequential, settings.epochs, -settings.batch_size)

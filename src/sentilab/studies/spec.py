@@ -23,6 +23,11 @@ model = "mlp"
 batch_size = [16, 32, 64]
 
 [[run]]
+name = "taught"                # learns what another has learned, from texts without labels
+model = "mlp"
+teaching = { teacher = "batch-32", unlabelled = "imdb" }
+
+[[run]]
 name = "all three"             # one model of other runs: see sentilab.training.ensembling
 ensemble = ["batch-16", "batch-32", "batch-64"]
 model_settings = { kind = "stacking", folds = 5 }
@@ -38,7 +43,7 @@ axis = "batch_size"
 import difflib
 import itertools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -57,6 +62,7 @@ from sentilab.training import (
     Reading,
     RunSettings,
     Schedule,
+    Teaching,
     WeightAveraging,
 )
 from sentilab.training.ensembling import How, ensemble_settings
@@ -92,6 +98,7 @@ OF_A_RUN = (
     "bucketed",
     "pretraining",
     "reading",
+    "teaching",
 )
 # Those of them that are tables, each with one that is right.
 TABLES: Mapping[str, tuple[type, str]] = {
@@ -101,6 +108,7 @@ TABLES: Mapping[str, tuple[type, str]] = {
     "adversarial": (AdversarialTraining, '{ kind = "virtual", radius = 5.0 }'),
     "pretraining": (Pretraining, '{ unlabelled = "imdb", epochs = 3 }'),
     "reading": (Reading, '{ unlabelled = "imdb" }'),
+    "teaching": (Teaching, '{ teacher = "the name of a run", unlabelled = "imdb" }'),
 }
 
 
@@ -246,6 +254,7 @@ def _study(top: _Table, path: Path) -> StudySpec:
     ]
     if not planned:
         raise top.error("run", "the study has no runs; add at least one [[run]] with a model")
+    _require_teachers(tables, grids)
     by_name = {one.name: one for one in planned}
     if len(by_name) < len(planned):
         repeated = next(one.name for one in planned if by_name[one.name] is not one)
@@ -271,6 +280,21 @@ def _study(top: _Table, path: Path) -> StudySpec:
         path=path,
         without=without,
     )
+
+
+def _require_teachers(tables: Sequence[_Table], grids: Sequence[Sequence[PlannedRun]]) -> None:
+    """Raises SettingsError for a run whose teacher is none of those above it."""
+    above: list[str] = []
+    for table, grid in zip(tables, grids, strict=True):
+        for one in grid:
+            asked = one.settings.teaching
+            if asked is not None and asked.teacher not in above:
+                raise table.error(
+                    "teaching.teacher",
+                    f'is "{asked.teacher}"; it must be the name of a run above'
+                    + (f": {', '.join(above)}" if above else ""),
+                )
+        above += [one.name for one in grid] or [table.text("name", "ensemble")]
 
 
 def protocols(name: str, error: Any = None) -> tuple[Protocol, ...]:

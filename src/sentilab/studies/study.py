@@ -15,12 +15,14 @@ from sentilab.studies.spec import StudySpec
 from sentilab.studies.store import read_run, write_index
 from sentilab.text import portrait
 from sentilab.training import (
+    Examples,
     Kernels,
     Listener,
     Preparation,
     Protocol,
     RunFolder,
     RunSettings,
+    Teacher,
     TrainingDiverged,
     train,
 )
@@ -96,7 +98,7 @@ class Study:
                 with suppress(ModelCannotTrain, TrainingDiverged):
                     train(
                         training.settings,
-                        self.preparation.examples(training.settings),
+                        self._examples(training),
                         training.folder,
                         listener=listener,
                         continue_from=RunFolder(donor).state if donor else None,
@@ -107,6 +109,20 @@ class Study:
                 after_each(read_results(self.folder))
             self._drop_spent_states()
             return read_results(self.folder)
+
+    def _examples(self, training: Training) -> Examples:
+        """Raises ModelCannotTrain, and says so in the run's folder, if its teacher could not train."""
+        if training.teacher is not None:
+            run = RunFolder(training.teacher)
+            result = run.read_json("result.json") or {}
+            if result.get("status") in ("refused", "failed"):
+                reason = f"{run.path.name}: the run that teaches it was {result['status']}."
+                RunFolder(training.folder).write_json(
+                    "result.json", {"status": "refused", "reason": reason}
+                )
+                raise ModelCannotTrain(reason)
+            self.preparation.teacher = Teacher(run)
+        return self.preparation.examples(training.settings)
 
     def _drop_spent_states(self) -> None:
         needed = {one.continues for one in self.unfinished()}
@@ -127,7 +143,8 @@ class Study:
         # Runs judged on validation texts say nothing of the test part; one that was chosen may.
         shown = by_protocol.get("holdout", first) if first.protocol == "validation" else first
         rows = self.preparation.partition(shown)
-        examples = self.preparation.examples(first)
+        # Nobody may be there yet to teach it; its vocabulary is the same without.
+        examples = self.preparation.examples(replace(first, teaching=None))
         return {
             "name": self.spec.name,
             "title": self.spec.title,

@@ -133,6 +133,7 @@ class Preparation:
             if new and settings.teaching is not None:
                 from sentilab.training.teaching import taught
 
+                self._drop_taught()  # each seed is taught by another, and has texts of its own
                 self._examples[key] = taught(self._examples[key], settings, self)
         return self._examples[key]
 
@@ -142,6 +143,9 @@ class Preparation:
         self._examples = {
             key: kept for key, kept in self._examples.items() if key[FOLD] in (NO_FOLD, fold)
         }
+
+    def _drop_taught(self) -> None:
+        self._examples = {key: kept for key, kept in self._examples.items() if not kept.taught}
 
     def forget_other_than(self, settings: RunSettings) -> None:
         """Lets go of examples made for other settings: a search makes more than memory holds."""

@@ -147,7 +147,7 @@ class RunFolder:
         return float(1e6 * np.median(found["seconds"]) / found["texts"])
 
     def pretraining_seconds(self) -> float:
-        """What pretraining took, though other runs may share it; 0 where there was none."""
+        """What pretraining and a teacher took, though other runs may share them; 0 where there was none."""
         return seconds_of([self]) - sum(self.seconds())
 
     def size(self) -> int | None:
@@ -208,12 +208,21 @@ class RunFolder:
 
 
 def seconds_of(runs: Iterable[RunFolder]) -> float:
-    """What all these took to train; a pretraining that several of them share counts once."""
-    pretrainings: dict[str, float] = {}
-    total = 0.0
+    """What all these took to train; what several of them share, or start from, counts once."""
+    shares: dict[str, float] = {}
     for run in runs:
-        total += sum(run.seconds())
-        found = run.read_json("pretraining.json")
-        if found:
-            pretrainings[found["folder"]] = float(sum(found["seconds"]))
-    return total + sum(pretrainings.values())
+        shares |= shares_of(run)
+    return sum(shares.values())
+
+
+def shares_of(run: RunFolder) -> dict[str, float]:
+    """The seconds that a run took, with those of its pretraining and its teacher, each under a name.
+
+    Wherever the same name stands, the same work was done once.
+    """
+    shares = {run.path.name: float(sum(run.seconds()))}
+    if pretraining := run.read_json("pretraining.json"):
+        shares[f"pretraining/{pretraining['folder']}"] = float(sum(pretraining["seconds"]))
+    if teaching := run.read_json("teaching.json"):
+        shares |= teaching.get("seconds", {})
+    return shares

@@ -167,8 +167,8 @@ class Reading:
 class Teaching:
     """Self-training: a finished run's answers to unlabelled texts stand in for labels.
 
-    ``teacher`` is that run's fingerprint; ``unlabelled`` and ``unlabelled_fingerprint`` say which texts
-    it answers. Those whose likeliest label it gives a probability of at least ``confidence`` join the
+    ``teacher`` is that run's fingerprint, in a study file its name; ``unlabelled`` says which texts it
+    answers, and ``unlabelled_fingerprint`` stands empty only until they are loaded (``of``). Those whose likeliest label it gives a probability of at least ``confidence`` join the
     training part; each counts ``weight`` times as much as a labelled text. With ``soft`` the
     probabilities are learned, not the label alone. With ``vocabulary`` the words of all unlabelled
     texts count when the vocabulary is learned.
@@ -176,9 +176,9 @@ class Teaching:
     Source: Yarowsky (1995); of soft answers, Hinton, Vinyals and Dean (2015).
     """
 
-    teacher: str
-    unlabelled: str
-    unlabelled_fingerprint: str
+    teacher: str = ""
+    unlabelled: str = ""
+    unlabelled_fingerprint: str = ""
     confidence: float = 0.9
     soft: bool = False
     weight: float = 1.0
@@ -186,13 +186,17 @@ class Teaching:
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a name that is missing or a number out of its range."""
-        for name in ("teacher", "unlabelled", "unlabelled_fingerprint"):
+        for name in ("teacher", "unlabelled"):
             if not getattr(self, name) or not isinstance(getattr(self, name), str):
                 raise SettingsError(f"teaching.{name} is missing.")
         require("teaching.confidence", self.confidence, float, lowest=0, highest=1)
         require("teaching.soft", self.soft, bool)
         require("teaching.weight", self.weight, float, lowest=0)
         require("teaching.vocabulary", self.vocabulary, bool)
+
+    def of(self, texts: "Unlabelled") -> "Teaching":
+        """The same, on these texts."""
+        return replace(self, unlabelled=texts.name, unlabelled_fingerprint=texts.fingerprint)
 
 
 def _require_one_of(name: str, value: object, kinds: Any) -> None:

@@ -4,6 +4,7 @@ No label of a held-out text has a part in it: the teacher may have been trained 
 student does not train on, and the unlabelled texts that repeat a labelled one are left out.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,7 +19,7 @@ from sentilab.errors import SettingsError
 from sentilab.models.ensemble import NAME as ENSEMBLE
 from sentilab.text import Encoding, Tokens, Vocabulary, joined
 from sentilab.training.examples import Examples, Part, Preparation
-from sentilab.training.folder import RunFolder
+from sentilab.training.folder import RunFolder, shares_of
 from sentilab.training.options import Teaching
 from sentilab.training.scoring import score
 from sentilab.training.settings import RunSettings
@@ -31,10 +32,13 @@ Rows = NDArray[np.int64]
 class Teacher:
     """A finished run whose answers may stand in for labels; each text is asked for once.
 
+    ``seconds`` is how long it has answered so far.
+
     Raises SettingsError if the run has not finished.
     """
 
     run: RunFolder
+    seconds: float = 0.0
     _answers: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,12 +72,14 @@ class Teacher:
     def answers(self, tokens: Tokens, fingerprint: str) -> NDArray[np.float32]:
         """Probabilities (texts, classes) for all texts of ``tokens``, whose texts the fingerprint names."""
         if fingerprint not in self._answers:
+            started = time.perf_counter()
             path = self.run.path / "vocabulary.json"
             vocabulary = Vocabulary.from_json(path.read_text(encoding="utf-8"))
             model = models.load(self.run.model, kernels=self.settings.kernels or "auto")
             rows = np.arange(len(tokens.lengths))
             x = vocabulary.encode_tokens(tokens, rows)
             self._answers[fingerprint] = score(model, Part(x, rows, rows.astype(str)))
+            self.seconds += time.perf_counter() - started
         return self._answers[fingerprint]
 
 
@@ -106,6 +112,10 @@ def taught(examples: Examples, settings: RunSettings, preparation: Preparation) 
         "learned": len(chosen),
         "learned_by_label": dict(zip(examples.label_names, counts, strict=True)),
         "labelled": len(examples.train.labels),
+        "seconds": {
+            **shares_of(teacher.run),
+            f"answers/{teacher.fingerprint}": teacher.seconds,
+        },
     }
     return replace(examples, train=_together(examples.train, added, examples.classes), taught=told)
 
