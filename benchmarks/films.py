@@ -1,7 +1,7 @@
 """A part of IMDB's training reviews whose films are none of the rest's, as a file to choose models with.
 
 .venv/bin/python -m benchmarks.films films.csv
-.venv/bin/sentilab train --data films.csv --model nbsvm --validation-fraction 0.05
+.venv/bin/sentilab train --data films.csv --model nbsvm
 
 IMDB's official parts share no film, and a part drawn at random shares nearly all: what a model has learned
 of a film's names helps it there and not on the test reviews. Reviews of one film stand one after another
