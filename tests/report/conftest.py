@@ -32,11 +32,12 @@ def layers(model: str) -> list[dict[str, object]]:
 
 @pytest.fixture
 def made_up(tmp_path: Path) -> Make:
-    """Writes a homework study; ``accuracy`` maps run names (before "@") to planted accuracies."""
+    """Writes a packaged study; ``accuracy`` maps run names (before "@") to planted accuracies."""
 
     def make(
         accuracy: dict[str, float] | None = None,
         *,
+        study: str = "homework",
         protocols: tuple[str, ...] = ("notebook",),
         seeds: tuple[int, ...] = (297,),
         unfinished: tuple[str, ...] = (),
@@ -49,7 +50,7 @@ def made_up(tmp_path: Path) -> Make:
         from sentilab.studies import plan
         from sentilab.studies.study import FACTS
 
-        spec = studies.read("homework")
+        spec = studies.read(study)
         folder = tmp_path / "study"
         planned = plan(spec, folder, "made-up", protocols=protocols, seeds=seeds)  # type: ignore[arg-type]
         truth = np.arange(TEXTS) % len(labels)

@@ -173,3 +173,23 @@ def test_a_report_is_replaced_in_one_step(made_up: Make, tmp_path: Path, name: s
     report.write(made_up(), tmp_path)
     assert (tmp_path / name).stat().st_ino != first
     assert not list(tmp_path.glob(".*partial*"))
+
+
+def test_many_comparisons_are_counted_and_those_with_a_difference_told(
+    made_up: Make, tmp_path: Path
+) -> None:
+    results = made_up(
+        {"plain": 0.85, "length-100": 0.6},
+        study="options",
+        protocols=("validation",),
+        seeds=tuple(range(297, 307)),
+    )
+    report.write(results, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    answer = text.partition("Which options change the accuracy?")[2].partition("|")[0]
+    assert "Of 21 comparisons over 10 seeds, " in answer
+    assert "100 words reaches 0." in answer
+    assert "points below" in answer
+    assert "The last state reaches" not in answer
+    assert "Validation accuracy; differences in points from The plain model" in text
+    assert "test accuracy" not in text.lower().partition("## all runs")[0]

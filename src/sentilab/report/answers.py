@@ -22,6 +22,7 @@ from sentilab.report.sentences import (
     duration,
     each,
     figure,
+    learned,
     margin,
     outcome,
     overfitting,
@@ -33,6 +34,8 @@ from sentilab.report.sentences import (
 from sentilab.studies import Question, StudyResults
 
 NOT_YET = Paragraph("The runs that answer this have not finished yet.")
+# More comparisons than these are not read one after another: a sentence counts them.
+FEW = 6
 RUN_COLUMNS = frozenset(
     {
         *("parameters", "accuracy", "test accuracy", "validation", "sd over seeds", "95% interval"),
@@ -196,12 +199,14 @@ def _compare(asked: Asked) -> Answer:
     compared = asked.against(baseline) if baseline else []
     if baseline is None or not compared:
         return Answer([NOT_YET])
+    told = compared if len(compared) <= FEW else _telling(compared)
     sentences = [
         change(one, _called(one.other, asked), of=_called(baseline, asked, lower=True))
-        for one in compared
+        for one in told
     ]
+    summary = [learned(compared)] if len(told) < len(compared) else []
     blocks: list[Block] = [
-        Paragraph(" ".join(sentences), "answer"),
+        Paragraph(" ".join([*summary, *sentences]), "answer"),
         figures.differences(compared, baseline=_called(baseline, asked, lower=True)),
         comparison_table(asked.found, baseline, compared),
         Paragraph(caveat(compared, asked.comparisons.number)),
@@ -210,6 +215,12 @@ def _compare(asked: Asked) -> Answer:
     if asked.question.axis == "model":
         blocks.insert(1, Paragraph(_costs(baseline, [one.other for one in compared])))
     return Answer(blocks, f"{asked.question.title}: {sentences[0]}", chosen=True)
+
+
+def _telling(compared: Sequence[Compared]) -> list[Compared]:
+    """Those with a difference; where there is none, the one that is furthest from nothing."""
+    real = [one for one in compared if one.verdict.kind in ("better", "worse")]
+    return real or [max(compared, key=lambda one: abs(one.found.difference))]
 
 
 def _called(group: Group, asked: Asked, *, lower: bool = False) -> str:
@@ -247,7 +258,9 @@ def comparison_table(
         *("run", "accuracy", "sd over seeds", "difference", "p", "wins"),
         *("verdict", "notebook"),
     )
-    caption = f"Test accuracy; differences in points from {baseline.title}"
+    caption = (
+        f"{baseline.judged_on.capitalize()} accuracy; differences in points from {baseline.title}"
+    )
     return Table(caption, columns, rows, RUN_COLUMNS).without_empty_columns()
 
 

@@ -15,8 +15,17 @@ from sentilab.report import (
     padding,
 )
 from sentilab.report.answers import Answer, anatomy_table, answer, learning_curves
-from sentilab.report.blocks import Block, Charts, Document, Folded, Paragraph, Section, Table
-from sentilab.report.differences import Comparisons, judged
+from sentilab.report.blocks import (
+    Block,
+    Chart,
+    Charts,
+    Document,
+    Folded,
+    Paragraph,
+    Section,
+    Table,
+)
+from sentilab.report.differences import Compared, Comparisons, judged
 from sentilab.report.reading import Group, gather, picks
 from sentilab.report.sentences import (
     between,
@@ -87,10 +96,17 @@ def document(results: StudyResults) -> Document:
         banner=BANNER if results.is_generated else "",
         highlights=_in_short(compared, said, optimistic, found),
         sections=sections,
-        plot=figures.differences(compared.first_screen, "Differences in test accuracy")
-        if len(compared.first_screen) > 1
-        else None,
+        plot=_plot(compared.first_screen),
     )
+
+
+def _plot(compared: Sequence[Compared]) -> Chart | None:
+    """What was compared, at a glance; None where that is one pair."""
+    if len(compared) < 2:
+        return None
+    (baseline, *others) = {one.baseline.title for one in compared}
+    title = f"Differences in {compared[0].baseline.judged_on} accuracy"
+    return figures.differences(compared, title, "" if others else baseline)
 
 
 def _in_short(

@@ -35,7 +35,7 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
     x = alt.X(
         "accuracy:Q",
         scale=alt.Scale(zero=False, nice=True),
-        title="test accuracy",
+        title=f"{groups[0].judged_on} accuracy",
         axis=alt.Axis(tickCount=6),
     )
     # One scale for shape and one for colour, over the same names, make one legend of both.
@@ -53,7 +53,7 @@ def accuracies(groups: Sequence[Group], title: str = "") -> Chart:
     )
     return chart_of(
         alt.layer(*layers).properties(height=30 * len(groups)),
-        f"Test accuracy: {described}.",
+        f"{groups[0].judged_on.capitalize()} accuracy: {described}.",
         title,
     )
 
@@ -119,7 +119,7 @@ def differences(compared: Sequence[Compared], title: str = "", baseline: str = "
     height = (40 if baseline else 52) * len(rows) + 16
     return chart_of(
         alt.layer(*layers).properties(height=height),
-        f"Differences of test accuracy in points, with 95% intervals: {described}.",
+        f"Differences of {compared[0].baseline.judged_on} accuracy in points, with 95% intervals: {described}.",
         title,
     )
 

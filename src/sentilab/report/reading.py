@@ -35,8 +35,13 @@ class Group:
         return (self.finished or self.runs)[0]
 
     @property
+    def judged_on(self) -> str:
+        """Which texts its accuracy is of: "validation", where the test's are not read, or "test"."""
+        return "validation" if self.protocol == "validation" else "test"
+
+    @property
     def accuracy(self) -> float:
-        """Mean test accuracy over the finished seeds."""
+        """Mean accuracy over the finished seeds, on the texts of ``judged_on``."""
         return float(np.mean([one.accuracy for one in self.finished]))
 
     @property

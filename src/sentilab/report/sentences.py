@@ -201,7 +201,7 @@ def each(numbers: Sequence[int]) -> str:
 def ranking(best: Group, others: Sequence[Compared]) -> str:
     """Which setting is chosen, and how many of the others are known to be below it."""
     by = "on the test texts" if best.protocol == "notebook" else "on validation texts"
-    sentence = f"Best {by} is {best.title}: test accuracy {outcome(best)}."
+    sentence = f"Best {by} is {best.title}: {best.judged_on} accuracy {outcome(best)}."
     if not others:
         return sentence
     below = sum(one.verdict.kind == "worse" for one in others)
