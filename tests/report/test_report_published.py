@@ -73,6 +73,26 @@ def test_folds_have_a_line_a_model() -> None:
 
 def test_the_page_of_accuracy_has_a_place_for_its_tables() -> None:
     page = accuracy.PAGE.read_text(encoding="utf-8")
-    for name in ("costs", "folds"):
+    for name in ("accuracy", "unlabelled", "options", "folds"):
         page = pages.replaced(page, name, "here")
-    assert page.count("\nhere\n") == 2
+    assert page.count("\nhere\n") == 4
+
+
+def test_every_option_has_a_line_with_what_it_changes_and_costs(
+    made_up: Callable[..., StudyResults],
+) -> None:
+    study = made_up(
+        {"plain": 0.85, "length-100": 0.5},
+        study="options",
+        protocols=("validation",),
+        seeds=(297, 298, 299),
+    )
+    lines = accuracy.options(study).splitlines()
+    assert len(lines) == 2 + 21
+    cells = next(one for one in lines if one.startswith("| 100 words")).split("|")[2:-1]
+    difference, interval, p, verdict, time = (one.strip() for one in cells)
+    assert -45 < float(difference.replace("−", "-")) < -25
+    assert " to " in interval
+    assert float(p) < 0.05
+    assert verdict == "worse"
+    assert time.endswith(" times")
