@@ -58,7 +58,7 @@ def show(study: Study) -> None:
                 if settings.early_stopping:
                     time, note = f"≤ {time}", (note + "; " if note else "") + "may stop early"
                 if taught:
-                    note = (note + "; " if note else "") + "and what its teacher answers"
+                    note = (note + "; " if note else "") + "not counting what its teacher answers"
         table.add_row(
             str(number),
             names.get(one.folder, settings.model),  # folds that an ensemble needs have no name
