@@ -7,12 +7,11 @@ LOCKED := .venv/locked
 READY  := .venv/ready
 KERNEL := CMakeLists.txt $(wildcard src/sentilab/kernels/*.cc src/sentilab/kernels/*.h)
 
-.PHONY: help setup study test coverage lint types kernel-tests web-runtime bench bench-peers lock clean
+.PHONY: help setup study test lint types kernel-tests web-runtime bench bench-peers lock clean
 
 help:
 	@echo "make study   set up, then run the notebook's whole study and write its report"
 	@echo "make test    set up, then run lint, types and all tests"
-	@echo "make coverage  the tests once more, with the lines that none of them reads"
 	@echo "make kernel-tests  only the kernels' own tests, under the sanitizers"
 	@echo "make bench   measure speed beside Keras and torch; make bench-peers prepares those"
 	@echo "make setup   only prepare .venv"
@@ -41,10 +40,6 @@ study: $(READY)
 	$(BIN)/sentilab study homework --on-missing-data generated $(ARGS)
 
 test: $(READY) lint types kernel-tests web-runtime
-	$(BIN)/python -m pytest -n 2 --dist loadfile
-
-# The same tests, with what they leave unread; a quarter slower.
-coverage: $(READY) web-runtime
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: $(READY)

@@ -1,4 +1,6 @@
-"""A part of IMDB's training reviews whose films are none of the rest's, as a file to choose models with.
+"""A part of IMDB's training reviews that shares no film with the rest, as far as names tell.
+
+Written as a file to choose models with:
 
 .venv/bin/python -m benchmarks.films films.csv
 .venv/bin/sentilab train --data films.csv --model nbsvm

@@ -43,11 +43,9 @@ ensemble = ["plain", "pretrained"]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "more.txt").write_text("\n".join(generate(train=60, test=0, seed=1).texts) + "\n")
-    (tmp_path / "study.toml").write_text(STUDY)
-    return tmp_path
+def home(home: Path) -> Path:
+    (home / "study.toml").write_text(STUDY)
+    return home
 
 
 def test_a_studys_runs_are_pretrained_on_the_texts_that_it_names_once_for_all_seeds(

@@ -42,13 +42,6 @@ ensemble = ["teacher", "student"]
 """
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "more.txt").write_text("\n".join(generate(train=60, test=0, seed=1).texts) + "\n")
-    return tmp_path
-
-
 def prepared(home: Path, text: str = STUDY, only: tuple[str, ...] = ()) -> Study:
     (home / "study.toml").write_text(text)
     data = generate(train=80, test=40)

@@ -168,10 +168,11 @@ class Teaching:
     """Self-training: a finished run's answers to unlabelled texts stand in for labels.
 
     ``teacher`` is that run's fingerprint, in a study file its name; ``unlabelled`` says which texts it
-    answers, and ``unlabelled_fingerprint`` stands empty only until they are loaded (``of``). Those whose likeliest label it gives a probability of at least ``confidence`` join the
-    training part; each counts ``weight`` times as much as a labelled text. With ``soft`` the
-    probabilities are learned, not the label alone. With ``vocabulary`` the words of all unlabelled
-    texts count when the vocabulary is learned.
+    answers, and ``unlabelled_fingerprint`` stands empty only until they are loaded (``of``). Those whose
+    likeliest label it gives a probability of at least ``confidence`` join the training part; each counts
+    ``weight`` times as much as a labelled text. With ``soft`` the probabilities are learned, not the
+    label alone. With ``vocabulary`` the words of all unlabelled texts count when the vocabulary is
+    learned.
 
     Source: Yarowsky (1995); of soft answers, Hinton, Vinyals and Dean (2015).
     """
