@@ -1,0 +1,270 @@
+"""Which task runs next, where, and what becomes of one whose attempt came to nothing.
+
+Decisions alone: no clock, no process, no file. It is told of events and of the time (seconds on any
+clock that only goes forward), and says what to start and what to kill. So the same code runs studies,
+clusters, and the simulation of a thousand workers.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sentilab.engines.tasks import Needs, Outcome, Task
+
+State = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often an attempt may come to nothing, by how it ended, before the task counts as failed.
+
+    After the machine's refusals a task is tried again after ``pause`` seconds, doubled each time and at
+    most ``longest_pause``; when all of ``troubles`` refusals in a row, whichever tasks they met, were
+    followed by no success, the machine is at fault, and nothing more is begun.
+    """
+
+    lost: int = 5
+    hung: int = 2
+    starved: int = 3
+    trouble: int = 20
+    troubles: int = 8
+    pause: float = 1.0
+    longest_pause: float = 30.0
+
+    def allowed(self, ending: str) -> int:
+        """How many attempts may end so."""
+        return int(getattr(self, ending))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Have ``worker`` do ``task``."""
+
+    worker: str
+    task: Task
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Kill ``worker``, which is silent; tell ``left`` when it is gone."""
+
+    worker: str
+    why: Outcome
+
+
+@dataclass
+class Status:
+    """A task's way so far. ``attempts`` counts those that were begun, ``spoilt`` those in vain."""
+
+    task: Task
+    order: int
+    state: State = "waiting"
+    worker: str = ""
+    attempts: int = 0
+    spoilt: dict[str, int] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    began: float = 0.0
+
+
+@dataclass
+class _Worker:
+    capacity: Needs
+    task: str = ""
+    heard: float = 0.0
+    doomed: Outcome | None = None
+
+
+class Scheduler:
+    """Tasks in their given order, each begun as soon as all it comes after have ended."""
+
+    def __init__(self, tasks: Iterable[Task] = (), patience: Patience | None = None) -> None:
+        self._patience = patience or Patience()
+        self.statuses: dict[str, Status] = {}
+        self._followers: dict[str, list[str]] = {}
+        self._blocked: dict[str, int] = {}
+        self._ready: list[tuple[int, str]] = []
+        self._paused: list[tuple[float, str]] = []
+        self._workers: dict[str, _Worker] = {}
+        self._idle: deque[str] = deque()
+        self._unfinished = 0
+        self._troubles = 0
+        self._silences: list[tuple[float, str, str]] = []
+        self.blocked_by: Outcome | None = None
+        for one in tasks:
+            self.add(one)
+
+    def add(self, task: Task) -> None:
+        """One more task; those it comes after must be known. Raises ValueError if one is not."""
+        if task.key in self.statuses:
+            raise ValueError(f"{task.key}: there is such a task already")
+        unknown = [one for one in task.after if one not in self.statuses]
+        if unknown:
+            raise ValueError(f"{task.key}: it comes after {unknown[0]}, which is not known")
+        self.statuses[task.key] = Status(task, len(self.statuses))
+        self._unfinished += 1
+        before = [one for one in dict.fromkeys(task.after) if not self._is_over(one)]
+        self._blocked[task.key] = len(before)
+        for one in before:
+            self._followers.setdefault(one, []).append(task.key)
+        if not before:
+            self._make_ready(task.key)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every task has ended."""
+        return not self._unfinished
+
+    @property
+    def running(self) -> list[Status]:
+        return [self.statuses[one.task] for one in self._workers.values() if one.task]
+
+    @property
+    def workers(self) -> int:
+        return len(self._workers)
+
+    def task_of(self, worker: str) -> str:
+        """The key of what a worker is doing, or ""."""
+        known = self._workers.get(worker)
+        return known.task if known else ""
+
+    def joined(self, worker: str, capacity: Needs, now: float) -> None:
+        """A worker is ready."""
+        self._workers[worker] = _Worker(capacity, heard=now)
+        self._idle.append(worker)
+
+    def heard(self, worker: str, now: float) -> None:
+        """A worker gave a sign of life, of the task that it does."""
+        if worker in self._workers:
+            self._workers[worker].heard = now
+
+    def left(self, worker: str, outcome: Outcome, now: float) -> str:
+        """A worker is gone; gives the key of what it was doing, or ""."""
+        known = self._workers.pop(worker, None)
+        if known is None or not known.task:
+            return ""
+        self._spoilt(known.task, known.doomed or outcome, now)
+        return known.task
+
+    def ended(self, worker: str, outcome: Outcome, now: float) -> str:
+        """A worker's task ended, and the worker is ready for another; gives the task's key."""
+        known = self._workers.get(worker)
+        if known is None or not known.task:
+            return ""
+        key, known.task, known.heard = known.task, "", now
+        if known.doomed is None:
+            self._idle.append(worker)
+        if outcome.ending in ("done", "failed"):
+            self._over(key, outcome)
+        else:
+            self._spoilt(key, outcome, now)
+        return key
+
+    def decide(self, now: float) -> list[Start | Kill]:
+        """What to do now; the scheduler takes it as done."""
+        decided: list[Start | Kill] = list(self._silent(now))
+        while self._paused and self._paused[0][0] <= now:
+            key = heapq.heappop(self._paused)[1]
+            heapq.heappush(self._ready, (self.statuses[key].order, key))
+        if self.blocked_by is not None:
+            return decided
+        too_large: list[tuple[int, str]] = []
+        while self._ready and self._idle:
+            item = heapq.heappop(self._ready)
+            task = self.statuses[item[1]].task
+            worker = self._fitting(task.needs)
+            if worker is None:
+                too_large.append(item)
+                continue
+            self._workers[worker].task, self._workers[worker].heard = task.key, now
+            status = self.statuses[task.key]
+            status.state, status.worker, status.began = "running", worker, now
+            status.attempts += 1
+            heapq.heappush(self._silences, (now + task.silence, worker, task.key))
+            decided.append(Start(worker, task))
+        for item in too_large:
+            heapq.heappush(self._ready, item)
+        return decided
+
+    def wakeup(self) -> float | None:
+        """When ``decide`` should be asked though nothing has happened; None: not before something does."""
+        times = [queue[0][0] for queue in (self._paused, self._silences) if queue]
+        return min(times, default=None)
+
+    def _fitting(self, needs: Needs) -> str | None:
+        for _ in range(len(self._idle)):
+            worker = self._idle.popleft()
+            known = self._workers.get(worker)
+            if known is None or known.task or known.doomed:
+                continue
+            if needs.cores <= known.capacity.cores and _fits(needs.memory, known.capacity.memory):
+                return worker
+            self._idle.append(worker)
+        return None
+
+    def _silent(self, now: float) -> Iterable[Kill]:
+        while self._silences and self._silences[0][0] <= now:
+            _, worker, key = heapq.heappop(self._silences)
+            known = self._workers.get(worker)
+            if known is None or known.task != key or known.doomed:
+                continue
+            allowed = self.statuses[key].task.silence
+            if known.heard + allowed > now:
+                heapq.heappush(self._silences, (known.heard + allowed, worker, key))
+                continue
+            known.doomed = Outcome("hung", reason=f"It gave no sign of life for {allowed:.0f} s.")
+            yield Kill(worker, known.doomed)
+
+    def _spoilt(self, key: str, outcome: Outcome, now: float) -> None:
+        status = self.statuses[key]
+        times = status.spoilt[outcome.ending] = status.spoilt.get(outcome.ending, 0) + 1
+        status.state, status.worker = "waiting", ""
+        if outcome.ending == "trouble":
+            self._troubles += 1
+            if self._troubles >= self._patience.troubles:
+                self.blocked_by = outcome
+        if times >= self._patience.allowed(outcome.ending):
+            many = "" if times == 1 else f" (tried {times} times)"
+            self._over(key, Outcome("failed", reason=outcome.reason + many))
+            return
+        if outcome.ending == "trouble":
+            pause = min(self._patience.pause * 2 ** (times - 1), self._patience.longest_pause)
+            heapq.heappush(self._paused, (now + pause, key))
+            return
+        if outcome.ending == "starved":
+            # With more to itself it has fewer neighbours, where workers differ in size.
+            needs = status.task.needs
+            status.task = replace(status.task, needs=replace(needs, memory=2 * needs.memory))
+            self._shrink_to_largest(status)
+        self._make_ready(key)
+
+    def _shrink_to_largest(self, status: Status) -> None:
+        """No more memory than the largest worker has: else it would wait for ever."""
+        known = [one.capacity.memory for one in self._workers.values()]
+        if known and all(known):
+            needs = status.task.needs
+            capped = min(needs.memory, max(known))
+            status.task = replace(status.task, needs=replace(needs, memory=capped))
+
+    def _over(self, key: str, outcome: Outcome) -> None:
+        status = self.statuses[key]
+        status.state = "done" if outcome.ending == "done" else "failed"
+        status.worker, status.outcome = "", outcome
+        self._unfinished -= 1
+        self._troubles = 0
+        for one in self._followers.pop(key, ()):
+            self._blocked[one] -= 1
+            if not self._blocked[one]:
+                self._make_ready(one)
+
+    def _make_ready(self, key: str) -> None:
+        heapq.heappush(self._ready, (self.statuses[key].order, key))
+
+    def _is_over(self, key: str) -> bool:
+        return self.statuses[key].state in ("done", "failed")
+
+
+def _fits(needed: int, there: int) -> bool:
+    """Memory that is not known fits."""
+    return not needed or not there or needed <= there
