@@ -4,9 +4,12 @@ And folders at which one process works alone.
 """
 
 import os
-from collections.abc import Iterator
+import secrets
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from sentilab.errors import SentilabError
 
@@ -20,7 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
     as ``path`` does, for writers that judge by the suffix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    # Drawn at random: processes of two machines that share a folder may have the same number.
+    temporary = path.with_name(f".{secrets.token_hex(4)}.partial.{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -48,22 +52,44 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path, what: str) -> Iterator[None]:
+def alone(folder: Path, what: str, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Holds the folder's lock: two commands at the same work would do everything twice.
 
-    Raises SentilabError, calling the work ``what``, if another process holds it.
+    Raises SentilabError, calling the work ``what``, if another process holds it; with ``waiting`` waits
+    until it is free instead, and calls that every second.
     """
     try:
-        import fcntl
+        import fcntl  # noqa: F401
     except ImportError:  # Windows has no flock; the files stay whole there all the same
         yield
         return
     with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        while not _locked(lock):
+            if waiting is not None:
+                waiting()
+                time.sleep(1)
+                continue
             raise SentilabError(
                 f"{folder}: another sentilab is at work on this {what}.\n"
                 "  Wait for it, or choose another folder with --runs."
-            ) from error
+            )
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process is at work on ``folder``, as ``alone`` has it."""
+    try:
+        with (folder / ".lock").open() as lock:
+            return not _locked(lock)
+    except (OSError, ImportError):
+        return False
+
+
+def _locked(lock: IO[str]) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

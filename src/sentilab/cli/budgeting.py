@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sentilab import report
-from sentilab.cli import own_process
+from sentilab import own_process, report
 from sentilab.cli.screen import Screen
 from sentilab.data import Dataset
 from sentilab.errors import SettingsError

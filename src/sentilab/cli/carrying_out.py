@@ -8,18 +8,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from sentilab import report, studies
-from sentilab.cli import own_process
+from sentilab import own_process, report, studies
+from sentilab.cli import engine
 from sentilab.cli.screen import Screen
 from sentilab.compare import FIRST_LOOK, SequentialRule
 from sentilab.report.sentences import count
-from sentilab.studies import Study, StudyResults
+from sentilab.studies import Study, StudyResults, many
 
 NOT_IMDB = "GENERATED DATA: THESE ARE NOT IMDB FIGURES"
 
 
 def until_resolved(
-    prepare: Callable[[int], Study], max_seeds: int, max_hours: float | None, again: str
+    prepare: Callable[[int], Study],
+    max_seeds: int,
+    max_hours: float | None,
+    again: str,
+    asked: engine.Asked,
 ) -> None:
     """Trains seed after seed; after each look says which comparisons are resolved.
 
@@ -44,7 +48,7 @@ def until_resolved(
         return max_hours is not None and time.monotonic() - began > 3600 * max_hours
 
     looks = studies.until_resolved(
-        lambda seeds: carry_out(prepare(seeds), again, closing=False),
+        lambda seeds: carry_out(prepare(seeds), again, closing=False, asked=asked),
         comparisons,
         rule,
         protocol,
@@ -66,13 +70,21 @@ def until_resolved(
     )
 
 
-def carry_out(study: Study, again: str, *, closing: bool = True) -> StudyResults:
+def carry_out(
+    study: Study, again: str, *, closing: bool = True, asked: engine.Asked | None = None
+) -> StudyResults:
     """Trains what is missing and shows the outcome; ``again`` is the command that resumes.
 
+    ``asked`` says by what it is carried out; None: in this process, one training after the other.
     ``closing`` ends with the table of all runs.
     """
-    own_process.settle(fused=any(one.settings.kernels != "keras" for one in study.plan.trainings))
+    if asked is None:
+        fused = any(one.settings.kernels != "keras" for one in study.plan.trainings)
+        own_process.settle(fused=fused)
     console = Console()
+    if asked is not None and asked.retry_failed:
+        retried = many.forget_failures(study)
+        console.print(f"{count(retried, 'failed training')} will be tried again.", highlight=False)
     generated = study.preparation.dataset.is_generated
     if generated:
         console.print(Panel(NOT_IMDB, style="bold red"))
@@ -96,8 +108,13 @@ def carry_out(study: Study, again: str, *, closing: bool = True) -> StudyResults
         first_report = False
 
     try:
-        with Screen(console) as screen:
-            results = study.carry_out(screen.announce, after_each)
+        if asked is None or not study.unfinished():
+            with Screen(console) as screen:
+                results = study.carry_out(screen.announce, after_each)
+        else:
+            screen = Screen(console, several=True)
+            with engine.crew(asked, study, console, screen.watch) as crew, screen:
+                results = study.carry_out(screen.announce, after_each, crew)
     except KeyboardInterrupt:
         report.write(studies.read_results(study.folder), study.folder)
         left = len(study.unfinished())

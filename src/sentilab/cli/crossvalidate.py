@@ -68,8 +68,7 @@ def command(
     """
     from rich.console import Console
 
-    from sentilab import studies, workbench
-    from sentilab.cli import own_process
+    from sentilab import own_process, studies, workbench
     from sentilab.cli.screen import Screen
 
     options.load_models(models_from)

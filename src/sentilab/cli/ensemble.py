@@ -70,8 +70,7 @@ def command(
     """
     from rich.console import Console
 
-    from sentilab import workbench
-    from sentilab.cli import own_process
+    from sentilab import own_process, workbench
     from sentilab.cli.screen import Screen
     from sentilab.studies import Training
 

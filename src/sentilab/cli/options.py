@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,19 @@ from sentilab.data import Dataset, Unlabelled
 from sentilab.errors import SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """90s, 10m or 1.5h in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value.strip())
+    if found is None or not float(found[1]):
+        raise click.BadParameter(f'"{value}" is no time; write it as 90s, 10m or 1.5h.', ctx, param)
+    return float(found[1]) * UNITS[found[2]]
 
 
 def data_options(command: Command) -> Command:

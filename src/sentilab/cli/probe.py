@@ -36,8 +36,7 @@ def command(
     """
     from rich.console import Console
 
-    from sentilab import probe, workbench
-    from sentilab.cli import own_process
+    from sentilab import own_process, probe, workbench
     from sentilab.errors import DataNotFound
     from sentilab.probe import store
 

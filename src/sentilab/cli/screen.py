@@ -1,10 +1,13 @@
 """What a person sees while a study runs: a live line on a terminal, plain lines elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -16,15 +19,20 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from sentilab.studies import Training
+from sentilab.cli.live import pictured
+from sentilab.engines import Outcome, Status
+from sentilab.studies import Snapshot, Training
 from sentilab.training import EpochMetrics, LanguageEpoch, LanguageStep, RunSettings, Step
+
+NO_TASK = TaskID(-1)
 
 
 class Screen:
-    """Shows trainings one after another. Use as a context manager."""
+    """Shows trainings one after another, or ``several`` at once. Use as a context manager."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, *, several: bool = False) -> None:
+        self.console, self._several = console, several
+        self._live = Live(console=console, transient=True, auto_refresh=False)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -38,7 +46,10 @@ class Screen:
         )
 
     def __enter__(self) -> "Screen":
-        self._progress.start()
+        if not self._several:
+            self._progress.start()
+        elif self.console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
@@ -48,6 +59,12 @@ class Screen:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        self._live.stop()
+
+    def watch(self, snapshot: Snapshot) -> None:
+        """Shows how far all is, below the lines that last."""
+        if self._live.is_started:
+            self._live.update(pictured(snapshot), refresh=True)
 
     def announce(self, training: Training, number: int, total: int) -> "TrainingLines":
         """A listener for one training of the study."""
@@ -58,6 +75,8 @@ class Screen:
             f"{settings.protocol} protocol{_fold(settings)}",
             highlight=False,
         )
+        if self._several:
+            return TrainingLines(self.console, tag=f"\\[{number}] ")
         return self.follow()
 
     def follow(self) -> "TrainingLines":
@@ -76,20 +95,26 @@ def _fold(settings: RunSettings) -> str:
 
 
 class TrainingLines:
-    """One training's listener: the live line, and a lasting line for each epoch."""
+    """One training's listener: a lasting line for each epoch, and the live line where there is one.
 
-    def __init__(self, console: Console, progress: Progress, task: TaskID) -> None:
-        self._console, self._progress, self._task = console, progress, task
+    ``tag`` begins each line where several trainings have theirs.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        progress: Progress | None = None,
+        task: TaskID = NO_TASK,
+        tag: str = "",
+    ) -> None:
+        self._console, self._progress, self._task, self._tag = console, progress, task, tag
 
     def on_resume(self, epochs_done: int, source: str) -> None:
         many = "epoch" if epochs_done == 1 else "epochs"
-        self._console.print(
-            f"  {epochs_done} {many} already trained ({source})", highlight=False, soft_wrap=True
-        )
+        self._print(f"{epochs_done} {many} already trained ({source})")
 
     def on_language_step(self, step: LanguageStep) -> None:
-        self._progress.update(
-            self._task,
+        self._show(
             description=f"  pretraining {step.epoch}/{step.epochs}",
             total=step.epochs * step.batches,
             completed=(step.epoch - 1) * step.batches + step.batch,
@@ -97,20 +122,16 @@ class TrainingLines:
         )
 
     def on_language_epoch(self, measured: LanguageEpoch, epochs: int, seconds: float) -> None:
-        self._console.print(
-            f"  pretraining {measured.epoch}/{epochs}  {seconds:.0f} s  loss {measured.loss:.3f} a "
-            f"word  perplexity {measured.perplexity:.0f} on texts held out",
-            highlight=False,
+        self._print(
+            f"pretraining {measured.epoch}/{epochs}  {seconds:.0f} s  loss {measured.loss:.3f} a "
+            f"word  perplexity {measured.perplexity:.0f} on texts held out"
         )
 
     def on_pass(self, done: int, passes: int) -> None:
-        self._progress.update(
-            self._task, description="  passes over the texts", total=passes, completed=done
-        )
+        self._show(description="  passes over the texts", total=passes, completed=done)
 
     def on_step(self, step: Step) -> None:
-        self._progress.update(
-            self._task,
+        self._show(
             description=f"  epoch {step.epoch}/{step.epochs}",
             total=step.epochs * step.batches,
             completed=(step.epoch - 1) * step.batches + step.batch,
@@ -118,15 +139,33 @@ class TrainingLines:
         )
 
     def on_validate(self, epoch: int) -> None:
-        self._progress.update(self._task, description=f"  epoch {epoch}: validating")
+        self._show(description=f"  epoch {epoch}: validating")
 
     def on_epoch(self, metrics: EpochMetrics, epochs: int, seconds: float) -> None:
-        self._console.print(
-            f"  epoch {metrics.epoch}/{epochs}  {seconds:.0f} s  loss {metrics.loss:.4f}  acc "
+        self._print(
+            f"epoch {metrics.epoch}/{epochs}  {seconds:.0f} s  loss {metrics.loss:.4f}  acc "
             f"{metrics.accuracy:.4f}  val_loss {metrics.val_loss:.4f}  val_acc "
-            f"{metrics.val_accuracy:.4f}",
-            highlight=False,
+            f"{metrics.val_accuracy:.4f}"
         )
+
+    def on_spoilt(self, outcome: Outcome, status: Status) -> None:
+        """An attempt came to nothing."""
+        more = "" if status.outcome is not None else " It is tried again."
+        self._print(f"[yellow]{escape(outcome.reason)}{more}[/yellow]")
+
+    def on_end(self, result: Mapping[str, Any], outcome: Outcome) -> None:
+        """The training has ended; why, if it has no result."""
+        reason = outcome.reason or result.get("reason", "")
+        if reason:
+            said = result.get("status", "failed")
+            self._print(f"[red]{said}[/red]: {escape(str(reason))}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"  {self._tag}{line}", highlight=False, soft_wrap=True)
+
+    def _show(self, **values: Any) -> None:
+        if self._progress is not None:
+            self._progress.update(self._task, **values)
 
 
 @contextmanager

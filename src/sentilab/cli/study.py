@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sentilab.cli import engine as engines
 from sentilab.cli import options
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to do where the data are neither found nor fetched.",
 )
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Try trainings again that failed by no doing of their own: lost, hung, short of memory.",
+)
+@engines.options
 @options.without
 @options.kernels
 @options.runs_folder
@@ -73,6 +80,12 @@ def command(
     without: str | None,
     kernels: "Kernels | None",
     on_missing_data: str,
+    retry_failed: bool,
+    engine: "engines.Engine",
+    address: str | None,
+    workers: int | None,
+    threads: int | None,
+    hang_after: float,
     runs: Path,
     models_from: tuple[Path, ...],
     **reading: Any,
@@ -105,6 +118,8 @@ def command(
         dataset = options.load_data("generated", None)
     again = shlex.join(["sentilab", *sys.argv[1:]])
 
+    asked = engines.Asked(engine, address, workers, threads, hang_after, retry_failed, models_from)
+
     def prepare(seeds: int | None) -> "Study":
         return workbench.prepare_study(
             spec,
@@ -117,7 +132,7 @@ def command(
         )
 
     if until_resolved:
-        carrying_out.until_resolved(prepare, max_seeds, max_hours, again)
+        carrying_out.until_resolved(prepare, max_seeds, max_hours, again, asked)
         return
     prepared = prepare(seeds)
     if dry_run:
@@ -125,4 +140,4 @@ def command(
 
         show(prepared)
         return
-    carrying_out.carry_out(prepared, again)
+    carrying_out.carry_out(prepared, again, asked=asked)

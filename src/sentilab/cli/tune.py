@@ -1,6 +1,5 @@
 """sentilab tune"""
 
-import re
 import shlex
 import sys
 import time
@@ -18,18 +17,6 @@ if TYPE_CHECKING:
     from sentilab.training import Listener, RunSettings
     from sentilab.tune import Budget, Search, Tuned, Tuning
 
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """90s, 10m or 1.5h in seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", value.strip())
-    if found is None or not float(found[1]):
-        raise click.BadParameter(f'"{value}" is no time; write it as 90s, 10m or 1.5h.', ctx, param)
-    return float(found[1]) * UNITS[found[2]]
-
 
 @click.command(name="tune")
 @click.option(
@@ -41,7 +28,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 )
 @click.option(
     "--budget",
-    callback=_seconds,
+    callback=options.seconds,
     metavar="TIME",
     help="The time for all of it, such as 90s, 10m or 1.5h.",
 )
@@ -154,7 +141,7 @@ def command(
 
 
 def _carry_out(tuning: "Tuning", budget: "Budget", console: "Console") -> "Tuned":
-    from sentilab.cli import own_process
+    from sentilab import own_process
     from sentilab.cli.screen import Screen
 
     own_process.settle()

@@ -2,7 +2,7 @@
 
 from sentilab.data.dataset import Dataset, Rejected
 from sentilab.data.sources import contrast_pairs, is_imdb, leave_out, load
-from sentilab.data.splits import Partition, partition
+from sentilab.data.splits import Partition, partition, repeat_groups
 from sentilab.data.unlabelled import Unlabelled, unlabelled
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "leave_out",
     "load",
     "partition",
+    "repeat_groups",
     "unlabelled",
 ]

@@ -27,7 +27,8 @@ class Dataset:
     holds "train" or "test" where the source has official splits, and is None where it has none.
     ``fingerprint`` identifies the content (hex SHA-256): equal fingerprints mean equal tables.
     ``notices`` are sentences for the user: what was guessed, what was found odd. ``without`` names
-    what was left out on demand, and ``home`` is the folder in which the data were found.
+    what was left out on demand, and ``home`` is the folder in which the data were found. ``groups`` is
+    what ``repeat_groups`` gives, where that has been worked out before.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dataset:
     is_generated: bool = False
     without: str = ""
     home: Path | None = None
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -108,6 +110,7 @@ def subset(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
         texts=kept,
         labels=labels,
         splits=splits,
+        groups=None,
     )
 
 

@@ -125,6 +125,8 @@ def partition(
 
 def repeat_groups(dataset: Dataset) -> Rows:
     """For each row the number of the first row with the same text: shape (texts,)."""
+    if dataset.groups is not None:
+        return dataset.groups
     first_with: dict[str, int] = {}
     folded = (" ".join(text.split()).casefold() for text in dataset.texts)
     return np.fromiter(

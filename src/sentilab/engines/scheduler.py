@@ -28,6 +28,7 @@ class Patience:
     lost: int = 5
     hung: int = 2
     starved: int = 3
+    crashed: int = 2
     trouble: int = 20
     troubles: int = 8
     pause: float = 1.0

@@ -9,9 +9,9 @@ Told = dict[str, Any]
 
 Report = Callable[[Told], None]
 
-Ending = Literal["done", "failed", "trouble", "lost", "hung", "starved"]
+Ending = Literal["done", "failed", "crashed", "trouble", "lost", "hung", "starved"]
 """How an attempt ended. "done" and "failed" are the task's own doing, and final. The others are not:
-"trouble" is the machine's refusal (a full disk, a folder that cannot be written), "lost" the death of
+"crashed" is an error that nobody foresaw, "trouble" is the machine's refusal (a full disk, a folder that cannot be written), "lost" the death of
 the worker, "hung" silence for too long, "starved" the system's killing of it for want of memory.
 """
 

@@ -106,7 +106,7 @@ def _attempt(order: dict[str, Any], report: Any) -> dict[str, Any]:
         if "RESOURCE_EXHAUSTED" in str(error):  # XLA's own words
             return {"ending": "starved", "reason": "It asked for more memory than there is."}
         traceback.print_exc()
-        return {"ending": "failed", "reason": f"{type(error).__name__}: {error}"}
+        return {"ending": "crashed", "reason": f"{type(error).__name__}: {error}"}
 
 
 if __name__ == "__main__":

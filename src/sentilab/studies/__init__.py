@@ -2,13 +2,16 @@
 
 from sentilab.studies.collect import collect
 from sentilab.studies.crossvalidation import CrossValidated, CrossValidation, Validated
+from sentilab.studies.many import Crew
 from sentilab.studies.plan import Named, Plan, Training, plan
+from sentilab.studies.progress import Snapshot, read_progress
 from sentilab.studies.records import Question, Recorded, Run, StudyResults
 from sentilab.studies.resolving import Resolution, named_comparisons, until_resolved
 from sentilab.studies.spec import PlannedRun, StudySpec, packaged, protocols, read
 from sentilab.studies.study import Study, is_study, read_results
 
 __all__ = [
+    "Crew",
     "CrossValidated",
     "CrossValidation",
     "Named",
@@ -18,6 +21,7 @@ __all__ = [
     "Recorded",
     "Resolution",
     "Run",
+    "Snapshot",
     "Study",
     "StudyResults",
     "StudySpec",
@@ -30,6 +34,7 @@ __all__ = [
     "plan",
     "protocols",
     "read",
+    "read_progress",
     "read_results",
     "until_resolved",
 ]

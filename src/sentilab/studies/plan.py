@@ -35,7 +35,8 @@ class Training:
     """One training to do. ``continues`` is the folder of a shorter run that it goes on from;
 
     ``keep_state`` says that a later training goes on from this one. ``teacher`` is the folder of the run
-    that teaches this one, where the study names it.
+    that teaches this one, where the study names it. ``after`` are the folders of all runs that it needs: these,
+    and an ensemble's members.
     """
 
     settings: RunSettings
@@ -43,6 +44,7 @@ class Training:
     continues: Path | None
     keep_state: bool
     teacher: Path | None = None
+    after: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,12 @@ def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[
             donors[folder] = max(shorter, key=lambda pair: pair[0])[1]
     for folder, settings in ordered:
         teacher = where_is.get(settings.teaching.teacher) if settings.teaching else None
-        yield Training(settings, folder, donors.get(folder), folder in donors.values(), teacher)
+        donor = donors.get(folder)
+        parts = (
+            where_is.get(one.fingerprint(fill.data_fingerprint)) for one in fill.parts(settings)
+        )
+        after = tuple(one for one in (donor, *parts) if one is not None)
+        yield Training(settings, folder, donor, folder in donors.values(), teacher, after)
 
 
 def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:

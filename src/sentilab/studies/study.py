@@ -9,10 +9,13 @@ from typing import Any
 
 from sentilab import atomic, models
 from sentilab.errors import ModelCannotTrain, SentilabError
+from sentilab.studies import many
+from sentilab.studies.many import Crew
 from sentilab.studies.plan import Named, Plan, Training, plan
 from sentilab.studies.records import Question, Recorded, StudyResults
 from sentilab.studies.spec import StudySpec
 from sentilab.studies.store import read_run, write_index
+from sentilab.studies.trial import examples_of
 from sentilab.text import portrait
 from sentilab.training import (
     Examples,
@@ -22,7 +25,6 @@ from sentilab.training import (
     Protocol,
     RunFolder,
     RunSettings,
-    Teacher,
     TrainingDiverged,
     train,
 )
@@ -81,15 +83,26 @@ class Study:
         return tuple(one for one in self.plan.trainings if not _ended(one.folder))
 
     def carry_out(
-        self, announce: Announce, after_each: Callable[[StudyResults], None]
+        self,
+        announce: Announce,
+        after_each: Callable[[StudyResults], None],
+        crew: Crew | None = None,
     ) -> StudyResults:
         """Does what is left to do; ``after_each`` hears the results after every training.
 
-        A model that cannot train or a run that diverges is recorded and does not stop the others.
-        Raises SentilabError if another process is at work on the same folder.
+        With a ``crew`` trainings are done by its workers, several at once, and results may be heard of less
+        often; else one after the other in this process. A model that cannot train or a run that diverges
+        is recorded and does not stop the others.
+
+        Raises SentilabError if another process is at work on the same folder, and as
+        ``many.carry_out`` does.
         """
         with atomic.alone(self.folder, "study"):
             atomic.sweep(self.folder)
+            if crew is not None:
+                many.carry_out(self, crew, announce, after_each)
+                self.drop_spent_states()
+                return read_results(self.folder)
             missing = self.unfinished()
             for number, training in enumerate(missing, start=1):
                 listener = announce(training, number, len(missing))
@@ -105,26 +118,17 @@ class Study:
                         keep_state=training.keep_state,
                         pretrainings=self.folder.parent / "pretraining",
                     )
-                self._drop_spent_states()
+                self.drop_spent_states()
                 after_each(read_results(self.folder))
-            self._drop_spent_states()
+            self.drop_spent_states()
             return read_results(self.folder)
 
     def _examples(self, training: Training) -> Examples:
-        """Raises ModelCannotTrain, and says so in the run's folder, if its teacher could not train."""
-        if training.teacher is not None:
-            run = RunFolder(training.teacher)
-            result = run.read_json("result.json") or {}
-            if result.get("status") in ("refused", "failed"):
-                reason = f"{run.path.name}: the run that teaches it was {result['status']}."
-                RunFolder(training.folder).write_json(
-                    "result.json", {"status": "refused", "reason": reason}
-                )
-                raise ModelCannotTrain(reason)
-            self.preparation.teacher = Teacher(run)
-        return self.preparation.examples(training.settings)
+        run = RunFolder(training.folder)
+        return examples_of(training.settings, self.preparation, run, training.teacher)
 
-    def _drop_spent_states(self) -> None:
+    def drop_spent_states(self) -> None:
+        """Removes the states that no training continues from any more."""
         needed = {one.continues for one in self.unfinished()}
         for one in self.plan.trainings:
             if _ended(one.folder) and one.folder not in needed:

@@ -12,6 +12,7 @@ from sentilab.errors import SettingsError
 from sentilab.models.ensemble import NAME as ENSEMBLE
 from sentilab.models.ensemble import united
 from sentilab.text import Encoding, Tokens, Vocabulary, cached_tokens
+from sentilab.training import shared
 from sentilab.training.pretraining.corpus import Corpus
 from sentilab.training.pretraining.reading import read
 from sentilab.training.settings import RunSettings
@@ -67,16 +68,39 @@ class Preparation:
     """Turns one dataset into examples; what several runs share is computed once.
 
     ``cache`` is the folder for tokenised texts (None: no cache). ``unlabelled`` are texts beside the
-    labelled ones, for runs that ask for them, and ``teacher`` is the run that labels them.
+    labelled ones, for runs that ask for them, and ``teacher`` is the run that labels them. ``share`` is the
+    folder of data that several processes map into their memory, where they do (see ``shared``).
     """
 
     dataset: data.Dataset
     cache: Path | None = None
     unlabelled: data.Unlabelled | None = None
     teacher: "Teacher | None" = None
+    share: Path | None = None
     _tokens: Tokens | None = None
+    _unlabelled_tokens: Tokens | None = None
     _partitions: dict[tuple[Any, ...], data.Partition] = field(default_factory=dict)
     _examples: dict[tuple[Any, ...], Examples] = field(default_factory=dict)
+
+    @classmethod
+    def shared(cls, folder: Path) -> "Preparation":
+        """That which another process wrote to ``folder`` with ``write_shared``.
+
+        Raises shared.DamagedShare, an OSError, for a file that is not what was written.
+        """
+        dataset, tokens, unlabelled, more = shared.read(folder)
+        return cls(
+            dataset,
+            unlabelled=unlabelled,
+            share=folder,
+            _tokens=tokens,
+            _unlabelled_tokens=more,
+        )
+
+    def write_shared(self, folder: Path) -> None:
+        """Writes to ``folder`` what other processes need for the same examples."""
+        more = None if self.unlabelled is None else cached_tokens(self.unlabelled, self.cache)
+        shared.write(folder, self.dataset, self.tokens, self.unlabelled, more)
 
     @property
     def tokens(self) -> Tokens:
@@ -184,6 +208,8 @@ class Preparation:
                 + ("there are none here." if given is None else f"{given.origin} are others.")
                 + "\n  Name them with --unlabelled."
             )
+        if self._unlabelled_tokens is not None:
+            return self._unlabelled_tokens
         return cached_tokens(given, self.cache)
 
     def _unlabelled(
@@ -199,7 +225,9 @@ class Preparation:
 
     def _part(self, rows: NDArray[np.int64], vocabulary: Vocabulary) -> Part:
         return Part(
-            x=vocabulary.encode_tokens(self.tokens, rows),
+            x=vocabulary.encode_tokens(self.tokens, rows)
+            if self.share is None
+            else shared.encoded(self.share, vocabulary, self.tokens, rows),
             labels=self.dataset.labels[rows],
             ids=np.asarray(self.dataset.ids)[rows],
         )

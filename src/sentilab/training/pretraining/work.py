@@ -98,7 +98,7 @@ def pretrain(
     Its folder lies in ``parent`` and is named by all that decides its weights.
 
     Raises TrainingDiverged if the loss stops being a number, SettingsError if the texts do not fill a
-    row, SentilabError for a damaged state and if another process is at the same work.
+    row, SentilabError for a damaged state. Waits for another process that is at the same work.
     """
     deciding = {
         "version": VERSION,
@@ -114,11 +114,13 @@ def pretrain(
     identity = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
     folder = parent / identity[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic.alone(folder, "pretraining"):
+    listener = listener or Silence()
+    # Runs side by side may start from the same one: the first trains it, the others wait.
+    with atomic.alone(folder, "pretraining", waiting=lambda: listener.on_pass(0, 1)):
         if not (folder / "pretraining.json").exists():
             atomic.sweep(folder)
             atomic.write_text(folder / "settings.json", json.dumps(deciding, indent=1) + "\n")
-            _train(settings, corpus, sizes, folder, kernels, listener or Silence())
+            _train(settings, corpus, sizes, folder, kernels, listener)
     return Pretrained(folder)
 
 

@@ -56,7 +56,7 @@ def test_a_folder_that_jax_was_given_stays(home: Path) -> None:
 def test_processors_with_other_instructions_have_another_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from sentilab.cli import own_process
+    from sentilab import own_process
 
     here = own_process._processor_mark()
     assert here == own_process._processor_mark()

@@ -1,0 +1,108 @@
+"""The options that say by what a study is carried out, and the workers that they mean."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from sentilab.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sentilab.studies import Crew, Snapshot, Study
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Engine = Literal["local", "ray"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options say."""
+
+    engine: Engine = "local"
+    address: str | None = None
+    workers: int | None = None
+    threads: int | None = None
+    hang_after: float = 900.0
+    retry_failed: bool = False
+    models_from: tuple[Path, ...] = ()
+
+
+def options(command: Command) -> Command:
+    """--engine and what belongs to it."""
+    from sentilab.cli.options import seconds
+
+    for option in reversed(
+        (
+            click.option(
+                "--engine",
+                type=click.Choice(["local", "ray"]),
+                default="local",
+                show_default=True,
+                help="Processes of this machine, or a Ray cluster.",
+            ),
+            click.option(
+                "--address",
+                help="With --engine ray: the cluster's address (default: one on this machine).",
+            ),
+            click.option(
+                "--workers",
+                type=click.IntRange(1),
+                help="How many trainings at once (default: what is fastest, by measurement).",
+            ),
+            click.option(
+                "--threads", type=click.IntRange(1), help="How many threads each of them has."
+            ),
+            click.option(
+                "--hang-after",
+                callback=seconds,
+                default="15m",
+                show_default=True,
+                metavar="TIME",
+                help="A training that gives no sign of life for so long is given up.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def crew(
+    asked: Asked, study: "Study", console: "Console", watch: "Callable[[Snapshot], None]"
+) -> Iterator["Crew"]:
+    """The workers that carry ``study`` out; says what they are and why so many."""
+    from sentilab.engines import LocalPool, Needs
+    from sentilab.studies import Crew, packing
+
+    if asked.engine == "local":
+        if asked.address:
+            raise SettingsError("--address is a Ray cluster's; add --engine ray.")
+        if asked.workers:
+            packed = packing.given(asked.workers, asked.threads)
+        else:
+            with console.status("") as status:
+                packed = packing.choose(study, status.update, threads=asked.threads)
+        console.print(f"{packed.told} ({packed.reason}).", highlight=False)
+        with LocalPool(packed.processes, packed.threads, memory=packed.memory) as pool:
+            needs = Needs(packed.threads)
+            yield Crew(pool, needs, asked.hang_after, asked.models_from, packed.told, watch)
+        return
+    from sentilab.engines.ray import RayPool
+
+    threads = asked.threads or packing.threads_begun_with(study) or 1
+    with RayPool(
+        asked.address,
+        threads=threads,
+        most=asked.workers,
+        share=study.folder / ".share",
+        witness=study.folder / "study.json",
+    ) as ray_pool:
+        console.print(f"{ray_pool.told}.", highlight=False, soft_wrap=True)
+        yield Crew(
+            ray_pool, Needs(threads), asked.hang_after, asked.models_from, ray_pool.told, watch
+        )

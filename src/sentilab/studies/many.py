@@ -1,0 +1,191 @@
+"""A study's trainings on an engine's workers, several at once."""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentilab.engines import Needs, Outcome, Pool, Scheduler, Silent, Status, Told
+from sentilab.engines import carry_out as engine_carry_out
+from sentilab.errors import SentilabError
+from sentilab.studies.plan import Training
+from sentilab.studies.progress import Progress, Snapshot
+from sentilab.studies.records import StudyResults
+from sentilab.studies.trial import SHARE, task_of, tell
+from sentilab.training import Listener, RunFolder
+
+if TYPE_CHECKING:
+    from sentilab.studies.study import Announce, Study
+
+# Compiling, and fitting a linear model to many texts, are silent for a while.
+SILENCE = 900.0
+# Reading all results costs more the more there are: no more than this share of the time goes to it.
+SHARE_OF_TIME = 0.05
+
+
+@dataclass(frozen=True)
+class Crew:
+    """What carries a study's trainings out: a ``pool``, and what each training is given.
+
+    ``silence`` is for how many seconds one may give no sign of life; ``models_from`` are the files of the
+    user's own models; ``told`` says in words what the pool is, for whoever watches, and ``watch`` hears
+    several times a second how far all is.
+    """
+
+    pool: Pool
+    needs: Needs = field(default_factory=Needs)
+    silence: float = SILENCE
+    models_from: tuple[Path, ...] = ()
+    told: str = ""
+    watch: Callable[[Snapshot], None] = lambda _: None
+
+
+def carry_out(
+    study: "Study", crew: Crew, announce: "Announce", after_each: Callable[[StudyResults], None]
+) -> None:
+    """Does what is left of ``study``, whose folder must be locked.
+
+    A training that fails, by its own doing or after too many attempts, is recorded as failed with its
+    reason, and the others go on.
+
+    Raises MachineTrouble where the disk or the like refuses, SentilabError, at the end, for settings that
+    could not be meant.
+    """
+    missing = study.unfinished()
+    if not missing:
+        return
+    share = study.folder / SHARE
+    study.preparation.write_shared(share)
+    keys = {one.folder.name for one in missing}
+    teacher = study.preparation.teacher
+    tasks = [
+        task_of(
+            one,
+            share=share,
+            pretrainings=study.folder.parent / "pretraining",
+            teacher=None if teacher is None else teacher.run.path,
+            models_from=crew.models_from,
+            needs=crew.needs,
+            silence=crew.silence,
+            after=tuple(each.name for each in one.after if each.name in keys),
+        )
+        for one in missing
+    ]
+    progress = Progress(study.folder, crew.told)
+    onlooker = _Onlooker(study, missing, announce, after_each, progress, crew.watch)
+    try:
+        engine_carry_out(tasks, crew.pool, onlooker)
+    finally:
+        onlooker.progress.end()
+        shutil.rmtree(share, ignore_errors=True)
+    if onlooker.unmeant:
+        raise SentilabError("\n".join(onlooker.unmeant))
+
+
+@dataclass
+class _Onlooker(Silent):
+    """Passes on what the workers tell, and writes down what came of each training."""
+
+    study: "Study"
+    missing: tuple[Training, ...]
+    announce: "Announce"
+    after_each: Callable[[StudyResults], None]
+    progress: Progress
+    watch: Callable[[Snapshot], None]
+    unmeant: list[str] = field(default_factory=list)
+    _listeners: dict[str, Listener] = field(default_factory=dict)
+    _next_results: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._numbers = {one.folder.name: at for at, one in enumerate(self.missing, start=1)}
+        self.progress.begin(self.missing, self.study.plan)
+
+    def started(self, status: Status) -> None:
+        key = status.task.key
+        number = self._numbers[key]
+        training = self.missing[number - 1]
+        self._listeners[key] = self.announce(training, number, len(self.missing))
+        self.progress.started(key, status)
+
+    def told(self, status: Status, told: Told) -> None:
+        self.progress.told(status.task.key, told)
+        tell(self._listeners[status.task.key], told)
+
+    def spoilt(self, status: Status, outcome: Outcome) -> None:
+        self.progress.spoilt(status.task.key, outcome)
+        _say(self._listeners.get(status.task.key), "on_spoilt", outcome, status)
+        if outcome.ending == "trouble":
+            self._mend_share()
+
+    def ended(self, status: Status) -> None:
+        key, outcome = status.task.key, status.outcome
+        assert outcome is not None
+        run = RunFolder(self.study.folder / key)
+        if outcome.ending == "failed":
+            self._record_failure(run, status, outcome)
+        result = {} if outcome.result is None else outcome.result
+        self.progress.ended(key, run, outcome)
+        _say(self._listeners.pop(key, None), "on_end", result, outcome)
+        self.study.drop_spent_states()
+        self._show()
+
+    def tick(self, scheduler: Scheduler) -> None:
+        self.progress.tick(scheduler)
+        self.watch(self.progress.snapshot)
+
+    def _record_failure(self, run: RunFolder, status: Status, outcome: Outcome) -> None:
+        if status.spoilt:
+            # Of the workers' doing: "failed_by" lets the command try it again on demand.
+            with suppress(OSError):
+                run.write_json(
+                    "result.json",
+                    {"status": "failed", "reason": outcome.reason, "failed_by": "engine"},
+                )
+        else:
+            self.unmeant.append(f"{run.path.name}: {outcome.reason}")
+
+    def _mend_share(self) -> None:
+        """Shared data that were damaged are written anew before anybody tries again."""
+        from sentilab.training.shared import DamagedShare, read
+
+        share = self.study.folder / SHARE
+        try:
+            read(share)
+        except DamagedShare:
+            with suppress(OSError):
+                self.study.preparation.write_shared(share)
+
+    def _show(self) -> None:
+        from sentilab.studies.study import read_results
+
+        began = time.monotonic()
+        if began < self._next_results:
+            return
+        self.after_each(read_results(self.study.folder))
+        now = time.monotonic()
+        self._next_results = now + (now - began) / SHARE_OF_TIME if now - began > TOO_SHORT else now
+
+
+# Seconds that nobody minds.
+TOO_SHORT = 0.05
+
+
+def _say(listener: Listener | None, name: str, *values: Any) -> None:
+    """Calls a method that not every listener has."""
+    method = getattr(listener, name, None)
+    if method is not None:
+        method(*values)
+
+
+def forget_failures(study: "Study") -> int:
+    """Lets the runs be tried again that failed by no doing of their own; says how many there are."""
+    runs = [RunFolder(one.folder) for one in study.plan.trainings]
+    failed = [
+        one for one in runs if (one.read_json("result.json") or {}).get("failed_by") == "engine"
+    ]
+    for one in failed:
+        (one.path / "result.json").unlink()
+    return len(failed)
