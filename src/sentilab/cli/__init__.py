@@ -23,6 +23,8 @@ COMMANDS = {
     "compare": "Say whether one setting does better than another, over seeds and test texts.",
     "probe": "Find out what trained models have learned beside one accuracy.",
     "explain": "Show what each word of a text does to a model's answer.",
+    "status": "Say how far studies are.",
+    "watch": "Show a study's progress while another command carries it out.",
     "report": "Write a study's report again from its run folders.",
     "export": "Make a bundle, an ONNX file, a web page or a hub folder of a trained model.",
     "predict": "Label texts, or whole files, with a bundle.",

@@ -113,8 +113,8 @@ def carry_out(
                 results = study.carry_out(screen.announce, after_each)
         else:
             screen = Screen(console, several=True)
-            with engine.crew(asked, study, console, screen.watch) as crew, screen:
-                results = study.carry_out(screen.announce, after_each, crew)
+            with engine.crew(asked, study, console) as crew, screen:
+                results = study.carry_out(screen.announce, after_each, crew, screen.watch)
     except KeyboardInterrupt:
         report.write(studies.read_results(study.folder), study.folder)
         left = len(study.unfinished())

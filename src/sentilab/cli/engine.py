@@ -13,7 +13,8 @@ from sentilab.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sentilab.studies import Crew, Snapshot, Study
+    from sentilab.studies import Study
+    from sentilab.training import Crew
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Engine = Literal["local", "ray"]
@@ -28,6 +29,7 @@ class Asked:
     workers: int | None = None
     threads: int | None = None
     hang_after: float = 900.0
+    storage: str | None = None
     retry_failed: bool = False
     models_from: tuple[Path, ...] = ()
 
@@ -58,6 +60,11 @@ def options(command: Command) -> Command:
                 "--threads", type=click.IntRange(1), help="How many threads each of them has."
             ),
             click.option(
+                "--storage",
+                metavar="ADDRESS",
+                help="Where runs are kept that all machines reach, such as s3://bucket/runs.",
+            ),
+            click.option(
                 "--hang-after",
                 callback=seconds,
                 default="15m",
@@ -72,12 +79,14 @@ def options(command: Command) -> Command:
 
 
 @contextmanager
-def crew(
-    asked: Asked, study: "Study", console: "Console", watch: "Callable[[Snapshot], None]"
-) -> Iterator["Crew"]:
+def crew(asked: Asked, study: "Study", console: "Console") -> Iterator["Crew"]:
     """The workers that carry ``study`` out; says what they are and why so many."""
     from sentilab.engines import LocalPool, Needs
-    from sentilab.studies import Crew, packing
+    from sentilab.studies import packing
+    from sentilab.training import Crew
+    from sentilab.training.storage import Storage
+
+    storage = Storage(f"{asked.storage}/{study.folder.name}") if asked.storage else None
 
     if asked.engine == "local":
         if asked.address:
@@ -90,7 +99,7 @@ def crew(
         console.print(f"{packed.told} ({packed.reason}).", highlight=False)
         with LocalPool(packed.processes, packed.threads, memory=packed.memory) as pool:
             needs = Needs(packed.threads)
-            yield Crew(pool, needs, asked.hang_after, asked.models_from, packed.told, watch)
+            yield Crew(pool, needs, asked.hang_after, asked.models_from, packed.told, storage)
         return
     from sentilab.engines.ray import RayPool
 
@@ -100,9 +109,14 @@ def crew(
         threads=threads,
         most=asked.workers,
         share=study.folder / ".share",
-        witness=study.folder / "study.json",
+        witness=None if storage else study.folder / "study.json",
     ) as ray_pool:
         console.print(f"{ray_pool.told}.", highlight=False, soft_wrap=True)
         yield Crew(
-            ray_pool, Needs(threads), asked.hang_after, asked.models_from, ray_pool.told, watch
+            ray_pool,
+            Needs(threads),
+            asked.hang_after,
+            asked.models_from,
+            ray_pool.told,
+            storage,
         )

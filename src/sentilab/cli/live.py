@@ -46,7 +46,9 @@ def pictured(snapshot: Snapshot) -> RenderableType:
     words.append(duration(snapshot.seconds))
     if snapshot.left is not None and ended < snapshot.trainings:
         words.append(f"about {duration(snapshot.left)} left")
-    lines: list[RenderableType] = [table, Text.from_markup(" · ".join(words))]
+    lines: list[RenderableType] = [Text.from_markup(" · ".join(words))]
+    if snapshot.running:
+        lines.insert(0, table)
     if snapshot.best is not None:
         best = snapshot.best
         lines.append(

@@ -28,12 +28,12 @@ LINE_SECONDS = 0.2
 @click.option(
     "--file",
     "source",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Score the rows of this file: CSV, TSV, JSON Lines, Parquet or plain lines.",
+    type=click.Path(path_type=Path),
+    help="Score the rows of this file, or of each file in a folder: CSV, TSV, JSON Lines, Parquet or lines.",
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="With --file: where to write the scored rows (default: beside it, as NAME.scored.*).",
 )
 @click.option(
@@ -66,6 +66,15 @@ LINE_SECONDS = 0.2
     help="What computes: Sentilab's kernel, ONNX Runtime, or that with weights of 8 bits.",
 )
 @click.option("--threads", type=click.IntRange(0), default=0, help="Cores to use (default: all).")
+@click.option(
+    "--on",
+    "place",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="For a folder: processes of this machine, or a Ray cluster.",
+)
+@click.option("--address", help="With --on ray: the cluster's address (default: one started here).")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, one line a text.")
 def command(
     bundle: Path,
@@ -76,6 +85,8 @@ def command(
     threads: int,
     explain: bool,
     as_json: bool,
+    place: str,
+    address: str | None,
     **options: Any,
 ) -> None:
     """Answer with the model in BUNDLE: each TEXT, each line of standard input (-), or a --file."""
@@ -88,6 +99,22 @@ def command(
         for some in _given(texts):
             _answer(predictor, some, explain, as_json, alone=len(texts) == 1 and texts[0] != "-")
         return
+    if source.is_dir():
+        _score_folder(
+            bundle,
+            engine,
+            source,
+            out or _beside(source),
+            explain,
+            as_json,
+            threads,
+            place,
+            address,
+            options,
+        )
+        return
+    if place != "local":
+        raise SettingsError("--on ray is for a folder of files; one file is scored on one machine.")
     from sentilab.bundle.engines import cores
 
     threads = threads or cores()
@@ -219,6 +246,61 @@ def _score(
         _say(scored, workers)
 
 
+def _score_folder(
+    bundle: Path,
+    engine: "EngineChoice",
+    source: Path,
+    out: Path,
+    explain: bool,
+    as_json: bool,
+    workers: int,
+    place: str,
+    address: str | None,
+    options: dict[str, Any],
+) -> None:
+    from sentilab.scoring import Advance, Asked, on_processes, score_folder
+
+    if place == "ray":
+        from sentilab.scoring import ray_data
+
+        run = ray_data.runner(address, workers or None)
+    elif address:
+        raise SettingsError("--address is a Ray cluster's; add --on ray.")
+    else:
+        run = on_processes(workers or None)
+    restart = options.pop("restart")
+    asked = Asked(bundle, engine, explain=explain, **options)
+    line = ProgressLine()
+
+    def show(advance: Advance) -> None:
+        rate = f"  {advance.rows / advance.seconds:,.0f} a second" if advance.seconds > 1 else ""
+        line.show_text(f"{advance.done} of {advance.files} files  {advance.rows:,} rows{rate}")
+
+    try:
+        done = score_folder(asked, source, out, run, restart=restart, progress=show)
+    except KeyboardInterrupt:
+        line.clear()
+        click.echo("Stopped; what is done is kept, and the same command goes on.", err=True)
+        raise click.Abort from None
+    finally:
+        line.clear()
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps({**asdict(done), "out": str(done.out)}))
+        return
+    click.echo(
+        f"{done.out}: {done.rows:,} rows of {done.files} files scored in {_duration(done.seconds)}"
+        + (f" ({done.earlier} files were done before)" if done.earlier else "")
+        + "."
+    )
+    if done.rejected:
+        click.echo(
+            f"{done.rejected:,} rows were set aside, each with its reason, in *.rejected.csv there."
+        )
+
+
 def _as_json(scored: "Scored") -> dict[str, Any]:
     return {
         "out": str(scored.out),
@@ -269,11 +351,13 @@ class ProgressLine:
         self._is_shown = False
 
     def show(self, progress: "Progress") -> None:
+        self.show_text(_described(progress))
+
+    def show_text(self, line: str) -> None:
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + (LINE_SECONDS if self._is_terminal else PLAIN_SECONDS)
-        line = _described(progress)
         if self._is_terminal:
             click.echo(f"\r\033[K{line}", nl=False, err=True)
             self._is_shown = True

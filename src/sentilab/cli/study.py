@@ -86,6 +86,7 @@ def command(
     workers: int | None,
     threads: int | None,
     hang_after: float,
+    storage: str | None,
     runs: Path,
     models_from: tuple[Path, ...],
     **reading: Any,
@@ -118,7 +119,9 @@ def command(
         dataset = options.load_data("generated", None)
     again = shlex.join(["sentilab", *sys.argv[1:]])
 
-    asked = engines.Asked(engine, address, workers, threads, hang_after, retry_failed, models_from)
+    asked = engines.Asked(
+        engine, address, workers, threads, hang_after, storage, retry_failed, models_from
+    )
 
     def prepare(seeds: int | None) -> "Study":
         return workbench.prepare_study(

@@ -11,7 +11,8 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,10 @@ class RayPool:
         self._next_look = 0.0
         self._files: dict[str, Any] = {}
         self._digest = ""
-        self._is_ours = False
 
     def __enter__(self) -> "RayPool":
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        self._is_ours = not ray.is_initialized()
-        if self._is_ours:
-            _connect(self._address)
+        self._connection = connected(self._address)
+        self._connection.__enter__()
         self._seat_class = ray.remote(num_cpus=self._threads, max_restarts=0, max_concurrency=3)(
             Seat
         )
@@ -78,8 +76,7 @@ class RayPool:
             ray.kill(one)
         self._seats.clear()
         self._files.clear()
-        if self._is_ours:
-            ray.shutdown()
+        self._connection.__exit__(None, None, None)
 
     @property
     def told(self) -> str:
@@ -260,6 +257,23 @@ class Seat:
             name = "left" if isinstance(event, Left) else "ended"
             kind = {"kind": name, "outcome": asdict(event.outcome)}
         return {**kind, "worker": event.worker}
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Reaches the cluster at ``address``, or starts one here, unless Ray is connected already.
+
+    Raises SentilabError if there is none.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    _connect(address)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def _connect(address: str | None) -> None:

@@ -39,7 +39,7 @@ class Classifier:
             said = "has not finished" if result is None else f"was {result['status']}"
             raise SentilabError(f"{folder}: no trained model here; the run {said}.")
         vocabulary = Vocabulary.from_json((folder / "vocabulary.json").read_text(encoding="utf-8"))
-        model = models.load(run.model, kernels=run.settings().kernels or "auto")
+        model = models.load(run.checked(run.model), kernels=run.settings().kernels or "auto")
         return cls(model, vocabulary, tuple(result["label_names"]))
 
     @property

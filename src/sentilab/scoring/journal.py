@@ -24,6 +24,10 @@ class ScoringError(SentilabError):
     """A scoring job cannot begin, go on or end."""
 
 
+class Busy(ScoringError):
+    """Another process is at the same job."""
+
+
 @dataclass
 class State:
     """How far a job is. ``offset`` and ``place`` are a ``Position``; ``output_bytes`` and
@@ -250,7 +254,7 @@ def _locked(path: Path, out: Path) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise ScoringError(
+        raise Busy(
             f"{out}: another process is scoring into this file.\n  Wait for it, or name another file."
         ) from error
     return file

@@ -2,16 +2,15 @@
 
 from sentilab.studies.collect import collect
 from sentilab.studies.crossvalidation import CrossValidated, CrossValidation, Validated
-from sentilab.studies.many import Crew
-from sentilab.studies.plan import Named, Plan, Training, plan
+from sentilab.studies.plan import Named, Plan, plan
 from sentilab.studies.progress import Snapshot, read_progress
 from sentilab.studies.records import Question, Recorded, Run, StudyResults
 from sentilab.studies.resolving import Resolution, named_comparisons, until_resolved
 from sentilab.studies.spec import PlannedRun, StudySpec, packaged, protocols, read
 from sentilab.studies.study import Study, is_study, read_results
+from sentilab.training.task import Training
 
 __all__ = [
-    "Crew",
     "CrossValidated",
     "CrossValidation",
     "Named",

@@ -19,7 +19,7 @@ import numpy as np
 
 from sentilab import atomic
 from sentilab.errors import SentilabError, SettingsError
-from sentilab.studies.plan import Named, Plan, Training
+from sentilab.studies.plan import Named, Plan
 from sentilab.studies.presets import Preset
 from sentilab.studies.records import EpochMetrics, Question, StudyResults
 from sentilab.studies.spec import PlannedRun, StudySpec
@@ -36,6 +36,7 @@ from sentilab.training.ensembling import ensemble_settings
 from sentilab.training.pace import Pace, measure
 from sentilab.training.progress import LanguageEpoch, LanguageStep
 from sentilab.training.rejudging import judge_on_test
+from sentilab.training.task import Training
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 LEDGER = "budget.json"

@@ -23,7 +23,7 @@ from sentilab.compare import (
     difference_of,
 )
 from sentilab.errors import ModelCannotTrain, SentilabError, SettingsError
-from sentilab.studies.plan import Plan, Training, plan
+from sentilab.studies.plan import Plan, plan
 from sentilab.studies.spec import StudySpec
 from sentilab.training import (
     Listener,
@@ -36,6 +36,7 @@ from sentilab.training import (
     train,
 )
 from sentilab.training.folds import gathered
+from sentilab.training.task import Training
 
 FACTS = "crossvalidation.json"
 ANSWERS = "out-of-fold"

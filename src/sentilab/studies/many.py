@@ -2,58 +2,61 @@
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentilab.engines import Needs, Outcome, Pool, Scheduler, Silent, Status, Told
+from sentilab.engines import Outcome, Scheduler, Silent, Status, Told
 from sentilab.engines import carry_out as engine_carry_out
 from sentilab.errors import SentilabError
-from sentilab.studies.plan import Training
 from sentilab.studies.progress import Progress, Snapshot
 from sentilab.studies.records import StudyResults
-from sentilab.studies.trial import SHARE, task_of, tell
 from sentilab.training import Listener, RunFolder
+from sentilab.training.storage import Storage
+from sentilab.training.task import SHARE, Crew, Training, task_of, tell
 
 if TYPE_CHECKING:
     from sentilab.studies.study import Announce, Study
 
-# Compiling, and fitting a linear model to many texts, are silent for a while.
-SILENCE = 900.0
 # Reading all results costs more the more there are: no more than this share of the time goes to it.
 SHARE_OF_TIME = 0.05
 
 
-@dataclass(frozen=True)
-class Crew:
-    """What carries a study's trainings out: a ``pool``, and what each training is given.
-
-    ``silence`` is for how many seconds one may give no sign of life; ``models_from`` are the files of the
-    user's own models; ``told`` says in words what the pool is, for whoever watches, and ``watch`` hears
-    several times a second how far all is.
-    """
-
-    pool: Pool
-    needs: Needs = field(default_factory=Needs)
-    silence: float = SILENCE
-    models_from: tuple[Path, ...] = ()
-    told: str = ""
-    watch: Callable[[Snapshot], None] = lambda _: None
-
-
 def carry_out(
-    study: "Study", crew: Crew, announce: "Announce", after_each: Callable[[StudyResults], None]
+    study: "Study",
+    crew: Crew,
+    announce: "Announce",
+    after_each: Callable[[StudyResults], None],
+    watch: Callable[[Snapshot], None],
 ) -> None:
     """Does what is left of ``study``, whose folder must be locked.
 
     A training that fails, by its own doing or after too many attempts, is recorded as failed with its
-    reason, and the others go on.
+    reason, and the others go on. ``watch`` hears several times a second how far all is.
+
+    With a storage what is there already is fetched, and not done again.
 
     Raises MachineTrouble where the disk or the like refuses, SentilabError, at the end, for settings that
     could not be meant.
     """
+    if crew.storage is None:
+        _carry_out(study, crew, announce, after_each, watch)
+        return
+    with crew.storage.alone():
+        crew.storage.get_all((one.folder.name for one in study.unfinished()), study.folder)
+        _carry_out(study, crew, announce, after_each, watch)
+
+
+def _carry_out(
+    study: "Study",
+    crew: Crew,
+    announce: "Announce",
+    after_each: Callable[[StudyResults], None],
+    watch: Callable[[Snapshot], None],
+) -> None:
     missing = study.unfinished()
     if not missing:
         return
@@ -64,18 +67,16 @@ def carry_out(
     tasks = [
         task_of(
             one,
+            crew,
             share=share,
             pretrainings=study.folder.parent / "pretraining",
             teacher=None if teacher is None else teacher.run.path,
-            models_from=crew.models_from,
-            needs=crew.needs,
-            silence=crew.silence,
             after=tuple(each.name for each in one.after if each.name in keys),
         )
         for one in missing
     ]
     progress = Progress(study.folder, crew.told)
-    onlooker = _Onlooker(study, missing, announce, after_each, progress, crew.watch)
+    onlooker = _Onlooker(study, missing, announce, after_each, progress, watch, crew.storage)
     try:
         engine_carry_out(tasks, crew.pool, onlooker)
     finally:
@@ -95,11 +96,15 @@ class _Onlooker(Silent):
     after_each: Callable[[StudyResults], None]
     progress: Progress
     watch: Callable[[Snapshot], None]
+    storage: Storage | None
     unmeant: list[str] = field(default_factory=list)
     _listeners: dict[str, Listener] = field(default_factory=dict)
     _next_results: float = 0.0
 
+    _continued: Counter[Path] = field(default_factory=Counter)
+
     def __post_init__(self) -> None:
+        self._continued.update(one.continues for one in self.missing if one.continues)
         self._numbers = {one.folder.name: at for at, one in enumerate(self.missing, start=1)}
         self.progress.begin(self.missing, self.study.plan)
 
@@ -124,12 +129,14 @@ class _Onlooker(Silent):
         key, outcome = status.task.key, status.outcome
         assert outcome is not None
         run = RunFolder(self.study.folder / key)
+        if self.storage is not None and outcome.ending == "done":
+            self.storage.get(key, self.study.folder)
         if outcome.ending == "failed":
             self._record_failure(run, status, outcome)
         result = {} if outcome.result is None else outcome.result
         self.progress.ended(key, run, outcome)
         _say(self._listeners.pop(key, None), "on_end", result, outcome)
-        self.study.drop_spent_states()
+        self._drop_spent_states(self.missing[self._numbers[key] - 1])
         self._show()
 
     def tick(self, scheduler: Scheduler) -> None:
@@ -146,6 +153,14 @@ class _Onlooker(Silent):
                 )
         else:
             self.unmeant.append(f"{run.path.name}: {outcome.reason}")
+
+    def _drop_spent_states(self, ended: Training) -> None:
+        """Removes those of the training, and of what it went on from, unless another goes on from them."""
+        if ended.continues is not None:
+            self._continued[ended.continues] -= 1
+        for one in (ended.folder, ended.continues):
+            if one is not None and not self._continued[one]:
+                RunFolder(one).state.unlink(missing_ok=True)
 
     def _mend_share(self) -> None:
         """Shared data that were damaged are written anew before anybody tries again."""

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sentilab import atomic, models
 from sentilab.engines import LocalPool, Report, Task, carry_out, machine
-from sentilab.studies.plan import Training
-from sentilab.studies.trial import SHARE, prepared, settle
 from sentilab.training import Preparation, RunSettings
 from sentilab.training.ensembling import ENSEMBLE
 from sentilab.training.pace import Pace, measure
+from sentilab.training.task import SHARE, Training, prepared, settle
 
 if TYPE_CHECKING:
     from sentilab.studies.study import Study
@@ -199,7 +198,7 @@ def _paces(
 
 def measured(payload: Mapping[str, Any], _: Report) -> dict[str, Any] | None:
     """An engine's task: times a few batches of these settings; None for a model that cannot train."""
-    settle()
+    settle(payload)
     settings = RunSettings.from_dict(payload["settings"])
     pace = measure(settings, prepared(payload["share"]).examples(settings))
     if pace is None:

@@ -17,6 +17,7 @@ from sentilab.training.ensembling import (
     members_of,
     needed_folds,
 )
+from sentilab.training.task import Training
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,6 @@ class Named:
     settings: RunSettings
     recorded: Recorded | None
     folder: Path
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training to do. ``continues`` is the folder of a shorter run that it goes on from;
-
-    ``keep_state`` says that a later training goes on from this one. ``teacher`` is the folder of the run
-    that teaches this one, where the study names it. ``after`` are the folders of all runs that it needs: these,
-    and an ensemble's members.
-    """
-
-    settings: RunSettings
-    folder: Path
-    continues: Path | None
-    keep_state: bool
-    teacher: Path | None = None
-    after: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

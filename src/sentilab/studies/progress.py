@@ -15,8 +15,9 @@ import numpy as np
 from sentilab import atomic
 from sentilab.engines import Outcome, Scheduler, Status, Told
 from sentilab.errors import SentilabError
-from sentilab.studies.plan import Plan, Training
+from sentilab.studies.plan import Plan
 from sentilab.training import RunFolder, RunSettings
+from sentilab.training.task import Training
 
 FILE = "progress.json"
 WRITE_SECONDS = 1.0
@@ -203,21 +204,39 @@ class Progress:
             )
 
 
-def read_progress(folder: Path) -> Snapshot | None:
-    """What stands in a study's file; None if it has none.
+def read_progress(folder: Path) -> Snapshot:
+    """How far the study in ``folder`` is: as its command says while one is at it, else as its run folders do.
 
-    ``is_live`` says whether a command is at it now. Raises SentilabError for a damaged file.
+    Raises SentilabError if there is no study, and for a damaged file.
     """
     path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        running = [Running(**one) for one in content.pop("running")]
-        snapshot = Snapshot(**content, running=running)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SentilabError(f"{path}: not a study's progress ({error}); remove it.") from error
-    snapshot.is_live = atomic.is_held(folder)
-    if not snapshot.is_live:
-        snapshot.running = []
+    live = atomic.is_held(folder)
+    if live and path.exists():
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            running = [Running(**one) for one in content.pop("running")]
+            return Snapshot(**{**content, "is_live": True}, running=running)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SentilabError(f"{path}: not a study's progress ({error}); remove it.") from error
+    return _counted(folder, live)
+
+
+def _counted(folder: Path, live: bool) -> Snapshot:
+    from sentilab.studies.study import read_results
+
+    snapshot = Snapshot(is_live=live)
+    for one in {run.folder: run for run in read_results(folder).runs}.values():
+        snapshot.trainings += 1
+        if one.status == "finished":
+            snapshot.finished += 1
+            accuracy = one.history[(one.chosen_epoch or len(one.history)) - 1].val_accuracy
+            if snapshot.best is None or accuracy > snapshot.best["val_accuracy"]:
+                snapshot.best = {"run": one.folder.name, "val_accuracy": accuracy}
+        elif one.status in ("refused", "failed"):
+            name = one.status
+            setattr(snapshot, name, getattr(snapshot, name) + 1)
+            snapshot.failures.append(
+                {"run": one.folder.name, "status": one.status, "reason": one.reason}
+            )
+        snapshot.seconds += one.training_seconds
     return snapshot

@@ -10,12 +10,11 @@ from typing import Any
 from sentilab import atomic, models
 from sentilab.errors import ModelCannotTrain, SentilabError
 from sentilab.studies import many
-from sentilab.studies.many import Crew
-from sentilab.studies.plan import Named, Plan, Training, plan
+from sentilab.studies.plan import Named, Plan, plan
+from sentilab.studies.progress import Snapshot
 from sentilab.studies.records import Question, Recorded, StudyResults
 from sentilab.studies.spec import StudySpec
 from sentilab.studies.store import read_run, write_index
-from sentilab.studies.trial import examples_of
 from sentilab.text import portrait
 from sentilab.training import (
     Examples,
@@ -29,6 +28,7 @@ from sentilab.training import (
     train,
 )
 from sentilab.training.environment import environment
+from sentilab.training.task import Crew, Training, examples_of
 
 FACTS = "study.json"
 
@@ -87,11 +87,12 @@ class Study:
         announce: Announce,
         after_each: Callable[[StudyResults], None],
         crew: Crew | None = None,
+        watch: Callable[[Snapshot], None] = lambda _: None,
     ) -> StudyResults:
         """Does what is left to do; ``after_each`` hears the results after every training.
 
-        With a ``crew`` trainings are done by its workers, several at once, and results may be heard of less
-        often; else one after the other in this process. A model that cannot train or a run that diverges
+        With a ``crew`` trainings are done by its workers, several at once, results may be heard of less
+        often, and ``watch`` hears several times a second how far all is; else one after the other in this process. A model that cannot train or a run that diverges
         is recorded and does not stop the others.
 
         Raises SentilabError if another process is at work on the same folder, and as
@@ -100,7 +101,7 @@ class Study:
         with atomic.alone(self.folder, "study"):
             atomic.sweep(self.folder)
             if crew is not None:
-                many.carry_out(self, crew, announce, after_each)
+                many.carry_out(self, crew, announce, after_each, watch)
                 self.drop_spent_states()
                 return read_results(self.folder)
             missing = self.unfinished()

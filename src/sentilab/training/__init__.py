@@ -20,11 +20,13 @@ from sentilab.training.settings import (
     RunSettings,
 )
 from sentilab.training.stopping import EpochMetrics, Verdict, judge, kept_epoch
+from sentilab.training.task import Crew, Training
 from sentilab.training.teaching import Teacher
 
 __all__ = [
     "DEFAULT_SEED",
     "AdversarialTraining",
+    "Crew",
     "EarlyStopping",
     "EpochMetrics",
     "Examples",
@@ -45,6 +47,7 @@ __all__ = [
     "Step",
     "Teacher",
     "Teaching",
+    "Training",
     "TrainingDiverged",
     "Verdict",
     "WeightAveraging",

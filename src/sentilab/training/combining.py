@@ -55,7 +55,7 @@ def combine(
     parts = [
         Member(
             f"member_{number}_{one.model}",
-            models.load(folder.model, kernels=one.kernels or "auto"),
+            models.load(folder.checked(folder.model), kernels=one.kernels or "auto"),
             _vocabulary(folder),
         )
         for number, (folder, one) in enumerate(zip(runs, planned, strict=True), start=1)

@@ -18,6 +18,7 @@ result.json           how it ended; written last, so that its presence means "fi
 state.safetensors     all that resuming needs; removed once no run can continue from it
 """
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,10 @@ from sentilab.training.stopping import EpochMetrics
 
 Scored = Literal["test", "validation"]
 SCORED: dict[Scored, str] = {"test": "predictions.parquet", "validation": "validation.parquet"}
+
+
+# What a run's result.json has the checksums of.
+CHECKED = ("weights.safetensors", "model.keras", *SCORED.values(), "vocabulary.json")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,24 @@ class RunFolder:
             }
         except (OSError, KeyError, ValueError) as error:
             raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
+
+    def checksums(self) -> dict[str, str]:
+        """The SHA-256 of what answers come from, of those files that are there."""
+        files = (self.path / name for name in CHECKED)
+        return {one.name: _sha256(one) for one in files if one.exists()}
+
+    def checked(self, path: Path) -> Path:
+        """``path``, one of this run's files, once it is found to be what was written.
+
+        Raises SentilabError if it is not. A run from before there were checksums is believed.
+        """
+        written = ((self.read_json("result.json") or {}).get("files") or {}).get(path.name)
+        if written is not None and path.exists() and _sha256(path) != written:
+            raise SentilabError(
+                f"{path}: this file is not what was written: its checksum is another.\n"
+                "  Remove its folder, and the same command trains the run anew."
+            )
+        return path
 
     def write_json(self, name: str, content: object) -> None:
         atomic.write_text(
@@ -184,7 +207,7 @@ class RunFolder:
             if (self.path / "result.json").exists():
                 raise SentilabError(f"{path}: this run was validated on its test texts alone.")
             raise SentilabError(f"{path}: no predictions yet; the run has not finished.")
-        table = pq.read_table(path)
+        table = pq.read_table(self.checked(path))
         label_names = json.loads(table.schema.metadata[b"labels"])
         number_of = {name: number for number, name in enumerate(label_names)}
         if len(label_names) == 2:
@@ -205,6 +228,11 @@ class RunFolder:
         if not path.exists():
             return []
         return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seconds_of(runs: Iterable[RunFolder]) -> float:

@@ -46,7 +46,7 @@ def judge_on_test(source: Path, examples: Examples, folder: Path) -> RunFolder:
             atomic.write_bytes(folder / file.name, file.read_bytes())
     atomic.write_bytes(folder / SCORED["validation"], (source / SCORED["test"]).read_bytes())
     models.import_keras().utils.clear_session()
-    model = models.load(run.model, kernels=settings.kernels or "auto")
+    model = models.load(run.checked(run.model), kernels=settings.kernels or "auto")
     test = examples.test
     probabilities = score(model, test)
     run.write_predictions(Predictions(test.ids, test.labels, probabilities), examples.label_names)

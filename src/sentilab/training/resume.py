@@ -5,6 +5,7 @@ metrics.jsonl is rewritten from it. What it does not hold is derived: batch orde
 epoch), early stopping from the recorded curve.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -41,14 +42,13 @@ def save(state: State, path: Path) -> None:
     from safetensors.numpy import save as to_bytes
 
     progress = {"history": [asdict(one) for one in state.history], "seconds": state.seconds}
-    content = to_bytes(
-        {
-            **{f"variables/{name}": array for name, array in state.variables.items()},
-            **{f"best/{name}": array for name, array in state.best.items()},
-            **{f"averages/{name}": array for name, array in state.averages.items()},
-        },
-        metadata={"progress": json.dumps(progress)},
-    )
+    arrays: Arrays = {
+        **{f"variables/{name}": array for name, array in state.variables.items()},
+        **{f"best/{name}": array for name, array in state.best.items()},
+        **{f"averages/{name}": array for name, array in state.averages.items()},
+    }
+    told = json.dumps(progress)
+    content = to_bytes(arrays, metadata={"progress": told, "sha256": _checksum(arrays, told)})
     atomic.write_bytes(path, content)
 
 
@@ -61,12 +61,14 @@ def load(path: Path) -> State:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            progress = json.loads(file.metadata()["progress"])
+            told = file.metadata()["progress"]
+            progress = json.loads(told)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if file.metadata()["sha256"] != _checksum(arrays, told):
+                raise ValueError("its checksum is another")
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SentilabError(
-            f"{path}: the saved state is damaged ({error}).\n"
-            "  Remove its folder to train this run from the start."
+            f"{path}: the saved state is damaged ({error}); the run is trained from the start."
         ) from error
     return State(
         variables=_under("variables/", arrays),
@@ -75,6 +77,14 @@ def load(path: Path) -> State:
         history=[EpochMetrics(**one) for one in progress["history"]],
         seconds=progress["seconds"],
     )
+
+
+def _checksum(arrays: Arrays, progress: str) -> str:
+    digest = hashlib.sha256(progress.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _under(prefix: str, arrays: Mapping[str, NDArray[np.generic]]) -> Arrays:

@@ -5,6 +5,7 @@ when the run was killed on the way: an epoch depends on nothing but the state af
 before it, the seed and its own number.
 """
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ from sentilab.training.steps import check_options, prepare, train_epoch
 from sentilab.training.stopping import EpochMetrics, judge, kept_epoch
 from sentilab.training.teaching import require_taught
 from sentilab.training.unlabelled import with_unlabelled
+
+_log = logging.getLogger(__name__)
 
 
 class TrainingDiverged(SentilabError):
@@ -239,7 +242,11 @@ def _starting_state(
     for source in (run.state, shorter):
         if source is None or not source.exists():
             continue
-        state = resume.load(source)
+        try:
+            state = resume.load(source)
+        except SentilabError as error:  # by determinism the same comes of it, only later
+            _log.warning("%s", error)
+            continue
         before_last = state.history[:-1]
         fits = len(state.history) <= settings.epochs
         if fits and not judge(before_last, settings.early_stopping).stop:
@@ -262,6 +269,11 @@ def _finish(
 
     validation, test = examples.validation, examples.test
     probabilities = scored if validation is test else score(model, test)
+    if not (np.isfinite(scored).all() and np.isfinite(probabilities).all()):
+        raise TrainingDiverged(
+            "The trained model answers some texts with no number, so that nothing can be said of it.\n"
+            "  A smaller learning_rate, or other settings of the model, are the usual cure."
+        )
     atomic.write_bytes(run.weights, to_bytes(variables.weights(model)))
     atomic.write_bytes(run.model, keras_archive(model))
     run.write_predictions(Predictions(test.ids, test.labels, probabilities), examples.label_names)
@@ -281,5 +293,6 @@ def _finish(
             "test": {"loss": loss, "accuracy": accuracy, "texts": len(test.labels)},
             "label_names": list(examples.label_names),
             "parameters": model.count_params(),
+            "files": run.checksums(),
         },
     )

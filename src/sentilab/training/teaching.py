@@ -75,7 +75,9 @@ class Teacher:
             started = time.perf_counter()
             path = self.run.path / "vocabulary.json"
             vocabulary = Vocabulary.from_json(path.read_text(encoding="utf-8"))
-            model = models.load(self.run.model, kernels=self.settings.kernels or "auto")
+            model = models.load(
+                self.run.checked(self.run.model), kernels=self.settings.kernels or "auto"
+            )
             rows = np.arange(len(tokens.lengths))
             x = vocabulary.encode_tokens(tokens, rows)
             self._answers[fingerprint] = score(model, Part(x, rows, rows.astype(str)))

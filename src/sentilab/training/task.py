@@ -2,72 +2,97 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentilab import models
-from sentilab.engines import Needs, Report, Task
+from sentilab.engines import Needs, Pool, Report, Task
 from sentilab.errors import ModelCannotTrain
-from sentilab.training import (
-    EpochMetrics,
-    Examples,
-    LanguageEpoch,
-    LanguageStep,
-    Listener,
-    Preparation,
-    RunFolder,
-    RunSettings,
-    Step,
-    Teacher,
-    TrainingDiverged,
-    train,
-)
-
-if TYPE_CHECKING:
-    from sentilab.studies.plan import Training
+from sentilab.training.examples import Examples, Preparation
+from sentilab.training.folder import RunFolder
+from sentilab.training.progress import LanguageEpoch, LanguageStep, Listener, Step
+from sentilab.training.run import TrainingDiverged, train
+from sentilab.training.settings import RunSettings
+from sentilab.training.stopping import EpochMetrics
+from sentilab.training.storage import Storage
+from sentilab.training.teaching import Teacher
 
 SHARE = ".share"
-CALL = "sentilab.studies.trial:carry_out"
+CALL = "sentilab.training.task:carry_out"
 
+# Compiling, and fitting a linear model to many texts, are silent for a while.
+SILENCE = 900.0
 # A person sees no more of it.
 REPORTS_A_SECOND = 4
 
 
+@dataclass(frozen=True)
+class Training:
+    """One training to do. ``continues`` is the folder of a shorter run that it goes on from;
+
+    ``keep_state`` says that a later training goes on from this one. ``teacher`` is the folder of the run
+    that teaches this one, where the study names it. ``after`` are the folders of all runs that it needs: these,
+    and an ensemble's members.
+    """
+
+    settings: RunSettings
+    folder: Path
+    continues: Path | None
+    keep_state: bool
+    teacher: Path | None = None
+    after: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Crew:
+    """What carries trainings out: a ``pool`` of workers, and what each training is given.
+
+    ``silence`` is for how many seconds one may give no sign of life; ``models_from`` are the files of the
+    user's own models; ``storage`` is where runs are put that are not computed in their place; ``told`` says
+    in words what the pool is, for whoever watches.
+    """
+
+    pool: Pool
+    needs: Needs = field(default_factory=Needs)
+    silence: float = SILENCE
+    models_from: tuple[Path, ...] = ()
+    told: str = ""
+    storage: Storage | None = None
+
+
 def task_of(
-    training: "Training",
+    training: Training,
+    crew: Crew,
     *,
     share: Path,
     pretrainings: Path,
     teacher: Path | None = None,
-    models_from: tuple[Path, ...] = (),
-    needs: Needs,
-    silence: float,
     after: tuple[str, ...] = (),
 ) -> Task:
     """The task that does ``training``, with the data that lie in ``share``.
 
-    ``teacher`` stands in where the training names none itself; ``models_from`` are the files in which the
-    user's own models stand.
+    ``teacher`` stands in where the training names none itself; ``after`` are the keys of tasks before it.
     """
-    teacher = training.teacher or teacher
     return Task(
         key=training.folder.name,
         call=CALL,
         payload={
             "settings": training.settings.to_dict(),
-            "folder": str(training.folder),
+            "folder": str(training.folder.absolute()),
             "continues": _text(training.continues),
             "keep_state": training.keep_state,
-            "teacher": _text(teacher),
-            "share": str(share),
-            "pretrainings": str(pretrainings),
-            "models_from": [str(one.absolute()) for one in models_from],
+            "teacher": _text(training.teacher or teacher),
+            "share": str(share.absolute()),
+            "pretrainings": str(pretrainings.absolute()),
+            "storage": None if crew.storage is None else crew.storage.address,
+            "parts": [one.name for one in training.after],
+            "models_from": [str(one.absolute()) for one in crew.models_from],
         },
-        needs=needs,
+        needs=crew.needs,
         after=after,
-        silence=silence,
+        silence=crew.silence,
     )
 
 
@@ -78,28 +103,43 @@ def carry_out(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
     Raises SentilabError for settings that cannot be meant, OSError where the machine refuses.
     """
-    settle()
-    for file in payload["models_from"]:
-        _load_models(file)
+    settle(payload)
     settings = RunSettings.from_dict(payload["settings"])
     preparation = prepared(payload["share"])
-    run = RunFolder(Path(payload["folder"]))
-    donor = payload["continues"]
+    storage = None if payload["storage"] is None else Storage(payload["storage"])
+    place = _places(payload, storage)
+    run, donor = RunFolder(place["folder"]), place["continues"]
     began = time.monotonic()
     try:
         train(
             settings,
-            examples_of(settings, preparation, run, payload["teacher"]),
+            examples_of(settings, preparation, run, place["teacher"]),
             run.path,
             listener=Telling(report),
-            continue_from=RunFolder(Path(donor)).state if donor else None,
+            continue_from=RunFolder(donor).state if donor else None,
             keep_state=payload["keep_state"],
-            pretrainings=Path(payload["pretrainings"]),
+            pretrainings=place["pretrainings"],
         )
     except (ModelCannotTrain, TrainingDiverged) as error:
         status = "refused" if isinstance(error, ModelCannotTrain) else "failed"
-        return {"status": status, "reason": str(error), "seconds": time.monotonic() - began}
-    return {"status": "finished", "seconds": time.monotonic() - began}
+        ended = {"status": status, "reason": str(error)}
+    else:
+        ended = {"status": "finished"}
+    if storage is not None:
+        storage.put(run.path)
+    return {**ended, "seconds": time.monotonic() - began}
+
+
+def _places(payload: Mapping[str, Any], storage: Storage | None) -> dict[str, Any]:
+    """Where the task's folders are on this machine; what it needs of other runs is fetched."""
+    names = ("folder", "continues", "teacher", "pretrainings")
+    places = {name: None if payload[name] is None else Path(payload[name]) for name in names}
+    if storage is None:
+        return places
+    here = storage.scratch
+    storage.get_all((Path(payload["folder"]).name, *payload["parts"]), here)
+    moved = {name: here / place.name for name, place in places.items() if place is not None}
+    return {**places, **moved}
 
 
 def examples_of(
@@ -126,17 +166,23 @@ def prepared(share: str) -> Preparation:
     return Preparation.shared(Path(share))
 
 
-@lru_cache
-def _load_models(file: str) -> None:
-    models.load_models_from(Path(file))
+def settle(payload: Mapping[str, Any]) -> None:
+    """What a process that only trains does first: see ``own_process``; and the user's own models."""
+    _settled()
+    for file in payload.get("models_from", ()):
+        _load_models(file)
 
 
 @lru_cache
-def settle() -> None:
-    """What a process that only trains may ask of itself (see ``own_process``)."""
+def _settled() -> None:
     from sentilab import own_process
 
     own_process.settle()
+
+
+@lru_cache
+def _load_models(file: str) -> None:
+    models.load_models_from(Path(file))
 
 
 class Telling:
@@ -190,4 +236,4 @@ def tell(listener: Listener, told: Mapping[str, Any]) -> None:
 
 
 def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    return None if path is None else str(path.absolute())

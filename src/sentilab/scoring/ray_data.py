@@ -1,0 +1,74 @@
+"""Files scored by Ray Data: a data set of file names, mapped by actors that each hold a predictor."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sentilab.engines import Outcome, Task
+from sentilab.engines.local import settings_of
+from sentilab.engines.ray import connected
+from sentilab.errors import SentilabError
+from sentilab.scoring.partitions import Runner, Told, score_partition
+
+# A worker that died, or a disk that was full, is no fault of the file's: its actor is made anew.
+ATTEMPTS_OF_A_FILE = 20
+
+
+def runner(address: str | None = None, workers: int | None = None) -> Runner:
+    """Has files scored on the Ray cluster at ``address``, or on one started here; a core a worker.
+
+    ``workers`` is how many at most, by default as many as the cluster has cores.
+    """
+
+    def run(tasks: Sequence[Task], told: Told) -> dict[str, Outcome]:
+        with connected(address):
+            return _run(tasks, told, workers)
+
+    return run
+
+
+class Scorer:
+    """An actor: scores the file that a row names, and says how that ended."""
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        task = json.loads(row["task"])
+        try:
+            result = score_partition(task["payload"], lambda _: None)
+        except SentilabError as error:
+            return {"key": task["key"], "outcome": json.dumps({"reason": str(error)})}
+        return {"key": task["key"], "outcome": json.dumps({"result": result})}
+
+
+def _run(tasks: Sequence[Task], told: Told, workers: int | None) -> dict[str, Outcome]:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    # Nothing is lost by a file that is scored twice but the time: its answers are put in place once.
+    context.max_errored_blocks = 0
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    cores = int(ray.cluster_resources().get("CPU", 1))
+    most = max(1, min(workers or cores, len(tasks)))
+    rows = [{"task": json.dumps({"key": one.key, "payload": one.payload})} for one in tasks]
+    scored = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+        Scorer,
+        concurrency=(1, most),
+        num_cpus=1,
+        runtime_env={"env_vars": settings_of(1)},
+        max_restarts=-1,
+        max_task_retries=ATTEMPTS_OF_A_FILE,
+        retry_exceptions=[OSError],
+    )
+    outcomes: dict[str, Outcome] = {}
+    for row in scored.iter_rows():
+        outcome = _outcome(json.loads(row["outcome"]))
+        outcomes[row["key"]] = outcome
+        told(row["key"], outcome)
+    return outcomes
+
+
+def _outcome(said: Mapping[str, Any]) -> Outcome:
+    if "reason" in said:
+        return Outcome("failed", reason=said["reason"])
+    return Outcome("done", result=said["result"])
