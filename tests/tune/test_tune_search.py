@@ -156,7 +156,7 @@ def test_a_hopeless_trial_is_given_up_and_cannot_win(
         def after(self, epoch: int, value: float) -> bool:
             return not self.first
 
-    monkeypatch.setattr(search, "Hopeless", Strict)
+    monkeypatch.setattr(task, "Hopeless", Strict)
     found = search_in(finalists=1).carry_out(Budget(trials=4), Hearing())
     epochs = [one.settings["epochs"] for one in found.trials]
     assert max(epochs[1:]) > 1

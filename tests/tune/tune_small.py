@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sentilab.training import Listener, RunSettings, Silence
-from sentilab.tune import Search, Tuned
+from sentilab.tune import Search, Trial, Tuned
 
 FIXED: dict[str, Any] = {"words": 300, "length": 12, "embedding": 4}
 
@@ -22,7 +22,7 @@ class Hearing:
             self.at(len(self.begun))
         return Silence()
 
-    def ended(self, so_far: Tuned) -> None: ...
+    def ended(self, so_far: Tuned, trial: Trial | None) -> None: ...
 
 
 def small_search(**changes: Any) -> Search:

@@ -1,5 +1,6 @@
 """The command line: one short file a command, imported only when that command is called."""
 
+import errno
 import importlib
 import re
 import sys
@@ -8,6 +9,9 @@ import click
 
 from sentilab import __version__
 from sentilab.errors import SentilabError
+
+# What a machine refuses: no room, or no right, to write or read.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 COMMANDS = {
     "study": "Run a whole study and write its report.",
@@ -84,6 +88,18 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(
+            f"{click.style('Error:', fg='red', bold=True)} {where}{error.strerror}.\n"
+            "  What is done is kept; once that is mended, the same command goes on.",
+            err=True,
+        )
+        sys.exit(1)
 
 
 def _extra_with(module: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sentilab.cli.screen import Screen
     from sentilab.training import Listener, RunSettings
-    from sentilab.tune import Budget, Search, Tuned, Tuning
+    from sentilab.tune import Budget, Search, Trial, Tuned, Tuning
 
 
 @click.command(name="tune")
@@ -162,11 +162,10 @@ class Onlooker:
         self._console.print(f"{what}: {said(chosen)}", highlight=False, markup=False)
         return self._screen.follow()
 
-    def ended(self, so_far: "Tuned") -> None:
+    def ended(self, so_far: "Tuned", trial: "Trial | None") -> None:
         from sentilab.report import tuned as reporting
 
-        trial = so_far.trials[-1]
-        if trial.state in ("pruned", "failed", "stopped") and not so_far.finalists:
+        if trial is not None and trial.state in ("pruned", "failed", "stopped"):
             reason = f" {trial.reason}" if trial.reason else ""
             self._console.print(f"  {reporting.STATES[trial.state]}.{reason}", markup=False)
         began = time.monotonic()

@@ -187,7 +187,7 @@ class Seat:
 
     def __init__(self, threads: int) -> None:
         # Ray says how many cores a worker has, not which: several nodes may be on one machine.
-        self._pool = LocalPool(1, threads, pinned=False)
+        self._pool = LocalPool(1, threads, memory=_share_of_memory(threads), pinned=False)
         self._pool.__enter__()
         self._place = f"{socket.gethostname()} {ray.get_runtime_context().get_node_id()[:6]}"
 
@@ -289,6 +289,16 @@ def _connect(address: str | None) -> None:
             f"No Ray cluster is reached at {address or 'this machine'}: {first}\n"
             "  `ray start --head` starts one, and prints its address for --address."
         ) from error
+
+
+def _share_of_memory(threads: int) -> int:
+    """What a worker of so many cores may have of its node's memory, as Ray counts it; 0: not known."""
+    here = ray.get_runtime_context().get_node_id()
+    for one in ray.nodes():
+        if one["NodeID"] == here:
+            told = one["Resources"]
+            return int(told.get("memory", 0) * min(1.0, threads / max(1.0, told.get("CPU", 1.0))))
+    return 0
 
 
 def _sees(path: str, digest: str) -> bool:

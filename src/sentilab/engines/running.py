@@ -9,6 +9,8 @@ from sentilab.engines.scheduler import Kill, Patience, Scheduler, Start, Status
 from sentilab.engines.tasks import Ended, Event, Heard, Joined, Left, Outcome, Task, Told
 from sentilab.errors import SentilabError
 
+# What a task tells beside its progress, once another attempt would go on from here.
+MILESTONE = "milestone"
 # So often, at least, whoever watches is told, though nothing has happened.
 TICK = 0.5
 
@@ -114,7 +116,7 @@ def _hear(
         scheduler.joined(event.worker, event.capacity, now)
         return
     if isinstance(event, Heard):
-        scheduler.heard(event.worker, now)
+        scheduler.heard(event.worker, now, milestone=MILESTONE in event.told)
         task = scheduler.task_of(event.worker)
         if task:
             watcher.told(scheduler.statuses[task], event.told)

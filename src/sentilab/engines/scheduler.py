@@ -20,6 +20,8 @@ State = Literal["waiting", "running", "done", "failed"]
 class Patience:
     """How often an attempt may come to nothing, by how it ended, before the task counts as failed.
 
+    Workers that are ``lost`` count from a task's last milestone on.
+
     After the machine's refusals a task is tried again after ``pause`` seconds, doubled each time and at
     most ``longest_pause``; when all of ``troubles`` refusals in a row, whichever tasks they met, were
     followed by no success, the machine is at fault, and nothing more is begun.
@@ -135,10 +137,18 @@ class Scheduler:
         self._workers[worker] = _Worker(capacity, heard=now)
         self._idle.append(worker)
 
-    def heard(self, worker: str, now: float) -> None:
-        """A worker gave a sign of life, of the task that it does."""
-        if worker in self._workers:
-            self._workers[worker].heard = now
+    def heard(self, worker: str, now: float, *, milestone: bool = False) -> None:
+        """A worker gave a sign of life, of the task that it does.
+
+        At a ``milestone`` something is on disk that another attempt goes on from: what was lost before no
+        longer counts against the task.
+        """
+        known = self._workers.get(worker)
+        if known is None:
+            return
+        known.heard = now
+        if milestone and known.task:
+            self.statuses[known.task].spoilt.pop("lost", None)
 
     def left(self, worker: str, outcome: Outcome, now: float) -> str:
         """A worker is gone; gives the key of what it was doing, or ""."""

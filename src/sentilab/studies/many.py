@@ -179,7 +179,8 @@ class _Onlooker(Silent):
         began = time.monotonic()
         if began < self._next_results:
             return
-        self.after_each(read_results(self.study.folder))
+        with suppress(OSError):  # a report that cannot be written now is written later
+            self.after_each(read_results(self.study.folder))
         now = time.monotonic()
         self._next_results = now + (now - began) / SHARE_OF_TIME if now - began > TOO_SHORT else now
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sentilab import models
-from sentilab.engines import Needs, Pool, Report, Task
+from sentilab.engines import MILESTONE, Needs, Pool, Report, Task
 from sentilab.errors import ModelCannotTrain
 from sentilab.training.examples import Examples, Preparation
 from sentilab.training.folder import RunFolder
@@ -199,7 +199,8 @@ class Telling:
         self._at_times({"on_language_step": asdict(step)})
 
     def on_language_epoch(self, measured: LanguageEpoch, epochs: int, seconds: float) -> None:
-        self._report({"on_language_epoch": [asdict(measured), epochs, seconds]})
+        told = [asdict(measured), epochs, seconds]
+        self._report({"on_language_epoch": told, MILESTONE: True})
 
     def on_pass(self, done: int, passes: int) -> None:
         self._at_times({"on_pass": [done, passes]})
@@ -211,7 +212,7 @@ class Telling:
         self._report({"on_validate": [epoch]})
 
     def on_epoch(self, metrics: EpochMetrics, epochs: int, seconds: float) -> None:
-        self._report({"on_epoch": [asdict(metrics), epochs, seconds]})
+        self._report({"on_epoch": [asdict(metrics), epochs, seconds], MILESTONE: True})
 
     def _at_times(self, told: dict[str, Any]) -> None:
         now = time.monotonic()

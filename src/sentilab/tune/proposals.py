@@ -31,13 +31,18 @@ DRAWS = 20
 DIGITS = 3
 
 
-def propose(search: Search, trials: Sequence[Trial], number: int) -> dict[str, Any] | None:
-    """The settings of trial ``number`` (from 0) after ``trials``; None if nothing new is left."""
+def propose(
+    search: Search, trials: Sequence[Trial], number: int, under_way: Sequence[Trial] = ()
+) -> dict[str, Any] | None:
+    """The settings of trial ``number`` (from 0) after ``trials``; None if nothing new is left.
+
+    Of trials ``under_way`` nothing is known but that they are not to be made again.
+    """
     from optuna.samplers import RandomSampler, TPESampler
 
-    if not trials:
+    if number == 0:
         return search.start
-    space, tried = search.space, {repr(one.settings) for one in trials}
+    space, tried = search.space, {repr(one.settings) for one in (*trials, *under_way)}
     known = distributions(space)
     for draw in range(DRAWS):
         seed = int(np.random.default_rng([search.seed, number, draw]).integers(2**31))

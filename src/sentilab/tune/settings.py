@@ -25,7 +25,9 @@ class Search:
 
     ``fixed`` are settings, the model's own or of its run, that are not searched. ``seed`` is that
     of the proposals and of each trial's training. The best ``finalists`` are trained again with
-    ``seeds`` other seeds each, and the winner is then trained with as many for the test set.
+    ``seeds`` other seeds each, and the winner is then trained with as many for the test set. So many trials
+    as ``parallel`` says may be under way at once: each knows of all but the last ``parallel`` - 1 before it,
+    whichever of them have ended, so that chance has no part in what is tried.
     """
 
     model: str
@@ -37,6 +39,7 @@ class Search:
     seed: int = DEFAULT_SEED
     validation_fraction: float = 0.2
     split_seed: int = DEFAULT_SEED
+    parallel: int = 1
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a model without a space, or a setting that cannot be meant."""
@@ -62,7 +65,7 @@ class Search:
             if getattr(self, name) not in get_args(kinds):
                 allowed = " or ".join(get_args(kinds))
                 raise SettingsError(f"{name} is {getattr(self, name)!r}; it must be {allowed}.")
-        for name, lowest in (("finalists", 1), ("seeds", 1), ("seed", 0)):
+        for name, lowest in (("finalists", 1), ("seeds", 1), ("seed", 0), ("parallel", 1)):
             if getattr(self, name) < lowest:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)}; it must be at least {lowest}."
@@ -119,7 +122,10 @@ class Search:
             key: asdict(one) if isinstance(one, Range) else list(one.values)
             for key, one in self.space.items()
         }
-        return {**asdict(self), "space": space}
+        told = asdict(self)
+        if self.parallel == 1:  # as it was told before there were others
+            del told["parallel"]
+        return {**told, "space": space}
 
     def fingerprint(self, data_fingerprint: str) -> str:
         """Equal for two searches exactly if they make the same trials (hex SHA-256)."""
