@@ -235,6 +235,19 @@ def read_results(folder: Path) -> StudyResults:
     return results
 
 
+def run_names(folder: Path) -> dict[str, str]:
+    """The runs of a study by their folders' names; where several share a folder, the first of them.
+
+    Raises SentilabError if it is no study's folder.
+    """
+    path = folder / FACTS
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        return {Path(one["folder"]).name: str(one["name"]) for one in reversed(runs)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SentilabError(f"{path}: not a study's facts ({error!r}).") from error
+
+
 def is_study(folder: Path) -> bool:
     """Whether ``read_results`` would find a study there."""
     return (folder / FACTS).exists()
