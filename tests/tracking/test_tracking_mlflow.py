@@ -134,6 +134,13 @@ def test_the_default_is_mlflows_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_tracker("mlflow").shown_by(Path()) == "http://example.org:5000"
 
 
+def test_a_database_may_lie_in_a_folder_that_is_not_there_yet(ended: Ended, tmp_path: Path) -> None:
+    assert open_tracker(f"mlflow=sqlite:///{tmp_path}/new%20place/runs.db").record(
+        ended(), "mlp", "study"
+    )
+    assert [one.name for one in (tmp_path / "new place").iterdir()] == ["runs.db"]
+
+
 def test_what_cannot_be_written_fails_at_once(ended: Ended, tmp_path: Path) -> None:
     (tmp_path / "no.db").write_text("This is no database at all. " * 100)
     began = time.monotonic()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from filelock import FileLock
 from platformdirs import user_cache_path
@@ -15,11 +16,12 @@ from sentilab.errors import SettingsError
 from sentilab.tracking.recording import Recording, recording_of, status_of
 from sentilab.training import RunFolder
 
-# MLflow would repeat a request to a server that is down for minutes, and tell its makers of its use.
-# What the user has set goes before this.
+# MLflow would repeat a request to a server that is down for minutes, say where each run is to be seen,
+# and tell its makers of its use. What the user has set goes before this.
 MANNERS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
@@ -122,6 +124,7 @@ def _require_writable(uri: str) -> None:
     """Raises OSError or sqlite3.Error at once where MLflow would try for two minutes."""
     _, separator, path = uri.partition("sqlite:///")
     if separator:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path)) as database:
+        file = Path(unquote(path.partition("?")[0]))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file)) as database:
             database.execute("BEGIN IMMEDIATE")
