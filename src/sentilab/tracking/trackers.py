@@ -62,14 +62,14 @@ class Trackers:
     def __init__(self, trackers: Sequence[Tracker], say: Callable[[str], None]) -> None:
         """``say`` hears, in words, of a tracker that failed."""
         self._trackers, self._say = list(trackers), say
-        self._done: set[tuple[str, Path]] = set()
+        self._done: set[tuple[str, Path, str]] = set()
 
     def record_new(self, results: StudyResults) -> None:
         """Records the runs that have ended and are not recorded yet. Raises nothing."""
         for tracker in tuple(self._trackers):
             try:
                 for one in results.runs:
-                    key = (tracker.spec, one.folder)
+                    key = (tracker.spec, one.folder, one.status)
                     if one.status in ("finished", "refused", "failed") and key not in self._done:
                         run = RunFolder(one.folder)
                         tracker.record(run, one.name, study_name(one.folder))
