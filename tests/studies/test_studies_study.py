@@ -104,6 +104,17 @@ def test_questions_about_runs_left_out_are_not_asked(
     assert [one.kind for one in studies.read_results(tmp_path).questions] == ["data"]
 
 
+def test_runs_are_named_by_their_folders_before_anything_is_trained(
+    spec: StudySpec, preparation: Preparation, tmp_path: Path
+) -> None:
+    study = Study.prepare(spec, preparation, tmp_path)
+    expected = {one.folder.name: one.name for one in study.plan.runs}
+    assert studies.run_names(tmp_path) == expected
+    assert list(studies.run_names(tmp_path)) == list(expected)
+    with pytest.raises(SentilabError, match="not a study's facts"):
+        studies.run_names(tmp_path / "nowhere")
+
+
 def test_a_shorter_run_keeps_its_state_until_the_longer_one_has_ended(
     spec: StudySpec, preparation: Preparation, tmp_path: Path
 ) -> None:

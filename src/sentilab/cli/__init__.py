@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Show what each word of a text does to a model's answer.",
     "status": "Say how far studies are.",
     "watch": "Show a study's progress while another command carries it out.",
+    "track": "Record finished runs in MLflow, or for TensorBoard.",
     "report": "Write a study's report again from its run folders.",
     "export": "Make a bundle, an ONNX file, a web page or a hub folder of a trained model.",
     "predict": "Label texts, or whole files, with a bundle.",
@@ -106,8 +107,12 @@ def _extra_with(module: str) -> str:
     """The extra of Sentilab's that brings a missing module; "" for none."""
     from importlib import metadata
 
-    top = module.partition(".")[0].replace("_", "-")
-    packages = {"sklearn": "scikit-learn", "vl-convert": "vl-convert-python"}
+    top = module.partition(".")[0].replace("_", "-").lower()
+    packages = {
+        "sklearn": "scikit-learn",
+        "vl-convert": "vl-convert-python",
+        "mlflow": "mlflow-skinny",
+    }
     wanted = packages.get(top, top)
     for requirement in metadata.requires("sentilab") or ():
         name, _, marker = requirement.partition(";")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -15,6 +16,9 @@ from sentilab.compare import FIRST_LOOK, SequentialRule
 from sentilab.report.sentences import count
 from sentilab.studies import Study, StudyResults, many
 
+if TYPE_CHECKING:
+    from sentilab.tracking import Trackers
+
 NOT_IMDB = "GENERATED DATA: THESE ARE NOT IMDB FIGURES"
 
 
@@ -24,6 +28,7 @@ def until_resolved(
     max_hours: float | None,
     again: str,
     asked: engine.Asked,
+    trackers: "Trackers | None" = None,
 ) -> None:
     """Trains seed after seed; after each look says which comparisons are resolved.
 
@@ -48,7 +53,9 @@ def until_resolved(
         return max_hours is not None and time.monotonic() - began > 3600 * max_hours
 
     looks = studies.until_resolved(
-        lambda seeds: carry_out(prepare(seeds), again, closing=False, asked=asked),
+        lambda seeds: carry_out(
+            prepare(seeds), again, closing=False, asked=asked, trackers=trackers
+        ),
         comparisons,
         rule,
         protocol,
@@ -71,12 +78,17 @@ def until_resolved(
 
 
 def carry_out(
-    study: Study, again: str, *, closing: bool = True, asked: engine.Asked | None = None
+    study: Study,
+    again: str,
+    *,
+    closing: bool = True,
+    asked: engine.Asked | None = None,
+    trackers: "Trackers | None" = None,
 ) -> StudyResults:
     """Trains what is missing and shows the outcome; ``again`` is the command that resumes.
 
     ``asked`` says by what it is carried out; None: in this process, one training after the other.
-    ``closing`` ends with the table of all runs.
+    ``closing`` ends with the table of all runs. ``trackers`` record the runs as they end.
     """
     if asked is None:
         fused = any(one.settings.kernels != "keras" for one in study.plan.trainings)
@@ -97,6 +109,8 @@ def carry_out(
         # A large study's report takes seconds, a small model's run a few more: it is not to cost more
         # than a twentieth of the time.
         nonlocal first_report, next_report
+        if trackers:
+            trackers.record_new(results)
         began = time.monotonic()
         if began < next_report:
             return
@@ -125,6 +139,8 @@ def carry_out(
             soft_wrap=True,
         )
         raise click.exceptions.Abort from None
+    if trackers:
+        trackers.record_new(results)  # those that an earlier command trained
     page, text = report.write(results, study.folder)
     if closing:
         console.print()

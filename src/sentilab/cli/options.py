@@ -78,6 +78,15 @@ runs_folder = click.option(
 )
 
 
+trackers = click.option(
+    "--track",
+    "track",
+    multiple=True,
+    metavar="TRACKER",
+    help="Record runs as they end: mlflow, mlflow=URI, tensorboard or tensorboard=FOLDER.",
+)
+
+
 model_setting = click.option(
     "--set",
     "settings",

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     help="Try trainings again that failed by no doing of their own: lost, hung, short of memory.",
 )
 @engines.options
+@options.trackers
 @options.without
 @options.kernels
 @options.runs_folder
@@ -77,6 +78,7 @@ def command(
     max_seeds: int,
     max_hours: float | None,
     dry_run: bool,
+    track: tuple[str, ...],
     without: str | None,
     kernels: "Kernels | None",
     on_missing_data: str,
@@ -97,6 +99,7 @@ def command(
     """
     from sentilab import studies, workbench
     from sentilab.cli import carrying_out
+    from sentilab.cli.track import open_trackers
     from sentilab.errors import DataNotFound, SettingsError
 
     if until_resolved and (seeds or dry_run):
@@ -104,6 +107,7 @@ def command(
             "--until-resolved decides on the number of seeds itself; leave out --seeds and --dry-run, "
             "and set the most with --max-seeds."
         )
+    trackers = open_trackers(track)
     options.load_models(models_from)
     spec = studies.read(study)
     try:
@@ -135,7 +139,7 @@ def command(
         )
 
     if until_resolved:
-        carrying_out.until_resolved(prepare, max_seeds, max_hours, again, asked)
+        carrying_out.until_resolved(prepare, max_seeds, max_hours, again, asked, trackers)
         return
     prepared = prepare(seeds)
     if dry_run:
@@ -143,4 +147,4 @@ def command(
 
         show(prepared)
         return
-    carrying_out.carry_out(prepared, again, asked=asked)
+    carrying_out.carry_out(prepared, again, asked=asked, trackers=trackers)

@@ -7,7 +7,7 @@ from sentilab.studies.progress import Snapshot, read_progress
 from sentilab.studies.records import Question, Recorded, Run, StudyResults
 from sentilab.studies.resolving import Resolution, named_comparisons, until_resolved
 from sentilab.studies.spec import PlannedRun, StudySpec, packaged, protocols, read
-from sentilab.studies.study import Study, is_study, read_results
+from sentilab.studies.study import Study, is_study, read_results, run_names
 from sentilab.training.task import Training
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "read",
     "read_progress",
     "read_results",
+    "run_names",
     "until_resolved",
 ]

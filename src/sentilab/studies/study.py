@@ -235,6 +235,22 @@ def read_results(folder: Path) -> StudyResults:
     return results
 
 
+def run_names(folder: Path) -> dict[str, str]:
+    """The names of a study's runs by those of their folders; of several in one folder, the first.
+
+    Raises SentilabError if it is no study's folder.
+    """
+    path = folder / FACTS
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        names: dict[str, str] = {}
+        for one in runs:
+            names.setdefault(Path(one["folder"]).name, str(one["name"]))
+        return names
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SentilabError(f"{path}: not a study's facts ({error!r}).") from error
+
+
 def is_study(folder: Path) -> bool:
     """Whether ``read_results`` would find a study there."""
     return (folder / FACTS).exists()
