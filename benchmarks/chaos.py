@@ -305,7 +305,7 @@ class Chaos:
 
     def second_command(self) -> bool:
         assert self.command is not None
-        call = [*self.command.args, "--only", "mlp-1"]  # type: ignore[misc]
+        call = [*self.command.args, "--only", "mlp-2-8"]  # type: ignore[misc]
         second = subprocess.run(
             call, cwd=self.home, env=self.environment(), capture_output=True, timeout=120
         )

@@ -22,8 +22,10 @@ def tuned(preparation: Preparation, tmp_path_factory: pytest.TempPathFactory) ->
 def search_in(preparation: Preparation, tmp_path: Path) -> Callable[..., Tuning]:
     """A small search in an empty folder; the same one again if asked again."""
 
-    def make(*, data: Preparation | None = None, clock: Any = None, **changes: Any) -> Tuning:
+    def make(
+        *, data: Preparation | None = None, clock: Any = None, runs: str = ".", **changes: Any
+    ) -> Tuning:
         more = {"clock": clock} if clock else {}
-        return Tuning.prepare(small_search(**changes), data or preparation, tmp_path, **more)
+        return Tuning.prepare(small_search(**changes), data or preparation, tmp_path / runs, **more)
 
     return make

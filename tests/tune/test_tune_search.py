@@ -16,9 +16,10 @@ from tune_small import Hearing, small_search
 from sentilab.data import Dataset
 from sentilab.data.dataset import fingerprint_of
 from sentilab.data.generated import generate
+from sentilab.engines import LocalPool
 from sentilab.errors import SentilabError
-from sentilab.training import Preparation, RunFolder, TrainingDiverged
-from sentilab.tune import Budget, Trial, Tuned, Tuning, search
+from sentilab.training import Crew, Preparation, RunFolder, TrainingDiverged
+from sentilab.tune import Budget, Trial, Tuned, Tuning, task
 from sentilab.tune.records import TRIALS
 
 SearchIn = Callable[..., Tuning]
@@ -215,14 +216,14 @@ def test_too_little_time_still_gives_a_winner(search_in: SearchIn) -> None:
 def test_a_trial_that_diverges_is_recorded_and_the_search_goes_on(
     search_in: SearchIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = search.train
+    train = task.train
 
     def diverging(settings: Any, *rest: Any, **more: Any) -> Any:
         if settings.learning_rate == 0.001:
             raise TrainingDiverged("The loss is nan.")
         return train(settings, *rest, **more)
 
-    monkeypatch.setattr(search, "train", diverging)
+    monkeypatch.setattr(task, "train", diverging)
     found = search_in(finalists=1).carry_out(Budget(trials=2), Hearing())
     assert found.trials[0].state == "failed"
     assert "nan" in found.trials[0].reason
@@ -236,7 +237,7 @@ def test_where_no_trial_comes_to_an_end_it_is_said_why(
     def diverging(*_: Any, **__: Any) -> Any:
         raise TrainingDiverged("The loss is nan.")
 
-    monkeypatch.setattr(search, "train", diverging)
+    monkeypatch.setattr(task, "train", diverging)
     with pytest.raises(SentilabError, match=r"no trial came to an end.\n  The loss is nan"):
         search_in().carry_out(Budget(trials=2), Hearing())
 
@@ -247,9 +248,47 @@ def test_what_is_wrong_with_the_first_trial_is_an_error_of_the_search(
     def failing(*_: Any, **__: Any) -> Any:
         raise SentilabError("Not on this machine.")
 
-    monkeypatch.setattr(search, "train", failing)
+    monkeypatch.setattr(task, "train", failing)
     with pytest.raises(SentilabError, match="Not on this machine"):
         search_in().carry_out(Budget(trials=2), Hearing())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_tried_does_not_depend_on_who_tries_it(search_in: SearchIn, workers: int) -> None:
+    asked = {"parallel": 2, "seeds": 2}
+    alone = search_in(**asked, runs="alone").carry_out(Budget(trials=5), Hearing())
+    with LocalPool(workers, 1) as pool:
+        tuning = search_in(**asked, runs="together")
+        found = tuning.carry_out(Budget(trials=5), Hearing(), Crew(pool))
+    assert timeless(found.trials) == timeless(alone.trials)
+    assert found.finalists == alone.finalists
+    assert [one.path.name for one in found.scored_runs()] == [
+        one.path.name for one in alone.scored_runs()
+    ]
+    for ours, theirs in zip(found.scored_runs(), alone.scored_runs(), strict=True):
+        assert ours.weights.read_bytes() == theirs.weights.read_bytes()
+
+
+def test_a_trial_whose_workers_all_die_is_recorded_and_the_search_goes_on(
+    search_in: SearchIn, tmp_path: Path
+) -> None:
+    deadly = tmp_path / "deadly.py"
+    deadly.write_text(
+        "import os, pathlib\n"
+        f"seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
+        "number = len(seen.read_text()) if seen.exists() else 0\n"
+        "seen.write_text('x' * (number + 1))\n"
+        "if 1 <= number <= 5: os._exit(3)\n"
+    )
+    with LocalPool(1, 1) as pool:
+        tuning = search_in(finalists=1)
+        first = tuning.carry_out(Budget(trials=1), Hearing(), Crew(pool, models_from=(deadly,)))
+    with LocalPool(1, 1) as pool:
+        crew = Crew(pool, models_from=(deadly,))
+        found = search_in(finalists=1).carry_out(Budget(trials=3), Hearing(), crew)
+    assert [one.state for one in first.trials] == ["complete"]
+    assert [one.state for one in found.trials] == ["complete", "failed", "complete"]
+    assert "ended with code 3" in found.trials[1].reason
 
 
 @pytest.mark.parametrize("file", ["trials.jsonl", "outcome.json", "spent.json"])

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from sentilab.cli.options import seconds
 from sentilab.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sentilab.studies import Study
+    from sentilab.studies.packing import Packing
     from sentilab.training import Crew
+    from sentilab.training.storage import Storage
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Engine = Literal["local", "ray"]
@@ -36,8 +39,6 @@ class Asked:
 
 def options(command: Command) -> Command:
     """--engine and what belongs to it."""
-    from sentilab.cli.options import seconds
-
     for option in reversed(
         (
             click.option(
@@ -60,11 +61,6 @@ def options(command: Command) -> Command:
                 "--threads", type=click.IntRange(1), help="How many threads each of them has."
             ),
             click.option(
-                "--storage",
-                metavar="ADDRESS",
-                help="Where runs are kept that all machines reach, such as s3://bucket/runs.",
-            ),
-            click.option(
                 "--hang-after",
                 callback=seconds,
                 default="15m",
@@ -78,45 +74,71 @@ def options(command: Command) -> Command:
     return command
 
 
+storage = click.option(
+    "--storage",
+    metavar="ADDRESS",
+    help="Where runs are kept that all machines reach, such as s3://bucket/runs.",
+)
+
+
 @contextmanager
 def crew(asked: Asked, study: "Study", console: "Console") -> Iterator["Crew"]:
     """The workers that carry ``study`` out; says what they are and why so many."""
-    from sentilab.engines import LocalPool, Needs
     from sentilab.studies import packing
-    from sentilab.training import Crew
     from sentilab.training.storage import Storage
 
     storage = Storage(f"{asked.storage}/{study.folder.name}") if asked.storage else None
-
-    if asked.engine == "local":
-        if asked.address:
-            raise SettingsError("--address is a Ray cluster's; add --engine ray.")
-        if asked.workers:
-            packed = packing.given(asked.workers, asked.threads)
-        else:
-            with console.status("") as status:
-                packed = packing.choose(study, status.update, threads=asked.threads)
-        console.print(f"{packed.told} ({packed.reason}).", highlight=False)
-        with LocalPool(packed.processes, packed.threads, memory=packed.memory) as pool:
-            needs = Needs(packed.threads)
-            yield Crew(pool, needs, asked.hang_after, asked.models_from, packed.told, storage)
+    if asked.engine == "ray":
+        threads = asked.threads or packing.threads_begun_with(study) or 1
+        with on_ray(asked, study.folder / "study.json", threads, console, storage) as made:
+            yield made
         return
-    from sentilab.engines.ray import RayPool
+    if asked.workers:
+        packed = packing.given(asked.workers, asked.threads)
+    else:
+        with console.status("") as status:
+            packed = packing.choose(study, status.update, threads=asked.threads)
+    with on_processes(asked, packed, console, storage) as made:
+        yield made
 
-    threads = asked.threads or packing.threads_begun_with(study) or 1
+
+@contextmanager
+def on_processes(
+    asked: Asked, packed: "Packing", console: "Console", storage: "Storage | None" = None
+) -> Iterator["Crew"]:
+    """Processes of this machine."""
+    from sentilab.engines import LocalPool, Needs
+    from sentilab.training import Crew
+
+    if asked.address:
+        raise SettingsError("--address is a Ray cluster's; add --engine ray.")
+    console.print(f"{packed.told} ({packed.reason}).", highlight=False)
+    with LocalPool(packed.processes, packed.threads, memory=packed.memory) as pool:
+        needs = Needs(packed.threads)
+        yield Crew(pool, needs, asked.hang_after, asked.models_from, packed.told, storage)
+
+
+@contextmanager
+def on_ray(
+    asked: Asked,
+    witness: Path,
+    threads: int,
+    console: "Console",
+    storage: "Storage | None" = None,
+) -> Iterator["Crew"]:
+    """Workers on a cluster, which tell by ``witness``, a file, that they see where results belong."""
+    from sentilab.engines import Needs
+    from sentilab.engines.ray import RayPool
+    from sentilab.training import Crew
+    from sentilab.training.task import SHARE
+
     with RayPool(
         asked.address,
         threads=threads,
         most=asked.workers,
-        share=study.folder / ".share",
-        witness=None if storage else study.folder / "study.json",
-    ) as ray_pool:
-        console.print(f"{ray_pool.told}.", highlight=False, soft_wrap=True)
-        yield Crew(
-            ray_pool,
-            Needs(threads),
-            asked.hang_after,
-            asked.models_from,
-            ray_pool.told,
-            storage,
-        )
+        share=witness.parent / SHARE,
+        witness=None if storage else witness,
+    ) as pool:
+        console.print(f"{pool.told}.", highlight=False, soft_wrap=True)
+        needs = Needs(threads)
+        yield Crew(pool, needs, asked.hang_after, asked.models_from, pool.told, storage)

@@ -75,12 +75,12 @@ class Screen:
             f"{settings.protocol} protocol{_fold(settings)}",
             highlight=False,
         )
-        if self._several:
-            return TrainingLines(self.console, tag=f"\\[{number}] ")
-        return self.follow()
+        return self.follow(f"\\[{number}]")
 
-    def follow(self) -> "TrainingLines":
-        """A listener for one training that was announced already."""
+    def follow(self, name: str) -> "TrainingLines":
+        """A listener for one training that was announced already; ``name`` tells it from others."""
+        if self._several:
+            return TrainingLines(self.console, tag=f"{name} ")
         for task in self._progress.task_ids:
             self._progress.remove_task(task)
         task = self._progress.add_task("starting", total=None, figures="")

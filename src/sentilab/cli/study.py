@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     help="Try trainings again that failed by no doing of their own: lost, hung, short of memory.",
 )
 @engines.options
+@engines.storage
 @options.trackers
 @options.without
 @options.kernels

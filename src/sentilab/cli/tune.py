@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sentilab.cli import engine as engines
 from sentilab.cli import options
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ if TYPE_CHECKING:
     help="With how many other seeds the finalists, and then the winner, are trained.",
 )
 @click.option("--seed", type=click.IntRange(0), default=297, show_default=True)
+@click.option(
+    "--parallel",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many trials are under way at once: each learns from all but the last ones before it.",
+)
+@engines.options
 @click.option("--dry-run", is_flag=True, help="Show what would be searched; train nothing.")
 @options.without
 @options.runs_folder
@@ -88,6 +97,12 @@ def command(
     finalists: int,
     seeds: int,
     seed: int,
+    parallel: int,
+    engine: "engines.Engine",
+    address: str | None,
+    workers: int | None,
+    threads: int | None,
+    hang_after: float,
     **reading: Any,
 ) -> None:
     """Search for the settings that suit a model and your data best.
@@ -111,6 +126,10 @@ def command(
         finalists=finalists,
         seeds=seeds,
         seed=seed,
+        parallel=parallel,
+    )
+    asked = engines.Asked(
+        engine, address, workers or parallel, threads, hang_after, models_from=models_from
     )
     if trials is None and budget is None:
         trials = DEFAULT_TRIALS
@@ -122,7 +141,7 @@ def command(
     dataset = options.load_data("imdb", where, runs, without=without or "", **reading)
     tuning = Tuning.prepare(search, Preparation(dataset, cache_folder()), runs)
     try:
-        found = _carry_out(tuning, allowed, console)
+        found = _carry_out(tuning, allowed, console, asked)
     except KeyboardInterrupt:
         console.print(
             f"\nStopped. Trials and complete epochs are kept in {tuning.folder}.\nGo on with:  "
@@ -140,9 +159,26 @@ def command(
         console.print(f"Run folder: {run.path}", highlight=False, soft_wrap=True)
 
 
-def _carry_out(tuning: "Tuning", budget: "Budget", console: "Console") -> "Tuned":
-    from sentilab import own_process
+def _carry_out(
+    tuning: "Tuning", budget: "Budget", console: "Console", asked: "engines.Asked"
+) -> "Tuned":
     from sentilab.cli.screen import Screen
+
+    if asked.engine == "ray" or tuning.search.parallel > 1:
+        from sentilab.studies import packing
+        from sentilab.tune.search import FACTS
+
+        workers = (
+            engines.on_ray(asked, tuning.folder / FACTS, asked.threads or 1, console)
+            if asked.engine == "ray"
+            else engines.on_processes(
+                asked, packing.given(asked.workers or 1, asked.threads), console
+            )
+        )
+        screen = Screen(console, several=True)
+        with workers as crew, screen:
+            return tuning.carry_out(budget, Onlooker(console, screen), crew)
+    from sentilab import own_process
 
     own_process.settle()
     with Screen(console) as screen:
@@ -160,7 +196,7 @@ class Onlooker:
         from sentilab.report.tuned import said
 
         self._console.print(f"{what}: {said(chosen)}", highlight=False, markup=False)
-        return self._screen.follow()
+        return self._screen.follow(what)
 
     def ended(self, so_far: "Tuned", trial: "Trial | None") -> None:
         from sentilab.report import tuned as reporting

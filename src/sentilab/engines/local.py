@@ -71,6 +71,14 @@ class LocalPool:
             one.log.close()
         self._workers.clear()
 
+    def muster(self) -> None:
+        """Has ``events`` tell anew of the workers that are ready, for who has not heard of them."""
+        self._events = [
+            Joined(name, Needs(self.threads, self.memory), "here")
+            for name, one in self._workers.items()
+            if one.ready
+        ]
+
     def start(self, worker: str, task: Task) -> None:
         """Has a worker, which must be ready, do a task."""
         order = {"call": task.call, "payload": task.payload}
@@ -92,6 +100,8 @@ class LocalPool:
 
         Raises SentilabError if no worker comes to be.
         """
+        if self._events:
+            timeout = 0.0
         by_connection = {one.connection: name for name, one in self._workers.items()}
         for ready in wait(list(by_connection), timeout):
             connection = cast(Connection, ready)

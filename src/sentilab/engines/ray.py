@@ -58,6 +58,8 @@ class RayPool:
         self._seats: dict[str, Any] = {}
         self._asked: dict[Any, str] = {}
         self._seat_of: dict[str, tuple[str, str]] = {}
+        self._ready: dict[str, Joined] = {}
+        self._told: list[Event] = []
         self._made = 0
         self._next_look = 0.0
         self._files: dict[str, Any] = {}
@@ -88,6 +90,10 @@ class RayPool:
         where = self._address or "on this machine"
         return f"Ray {ray.__version__} {where}: {many}, {cores} cores, {threads} a worker"
 
+    def muster(self) -> None:
+        """Has ``events`` tell anew of the workers that are ready, for who has not heard of them."""
+        self._told = list(self._ready.values())
+
     def start(self, worker: str, task: Task) -> None:
         """Has a worker, which must be ready, do a task."""
         seat, inner = self._seat_of[worker]
@@ -107,13 +113,16 @@ class RayPool:
     def events(self, timeout: float) -> Sequence[Event]:
         """What has happened; waits for something for at most ``timeout`` seconds."""
         self._look_for_nodes()
+        if self._told:
+            told, self._told = self._told, []
+            return told
         if not self._asked:
             time.sleep(timeout)
             return []
         ready, _ = ray.wait(list(self._asked), num_returns=1, timeout=timeout)
         if ready:  # and whatever else is there by now
             ready, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)
-        told: list[Event] = []
+        told = []
         for one in ready:
             seat = self._asked.pop(one)
             try:
@@ -150,11 +159,15 @@ class RayPool:
         worker = f"{seat}, {said['worker']}"
         if said["kind"] == "joined":
             self._seat_of[worker] = (seat, said["worker"])
-            return Joined(worker, Needs(**said["capacity"]), said["place"])
+            joined = Joined(worker, Needs(**said["capacity"]), said["place"])
+            self._ready[worker] = joined
+            return joined
         if said["kind"] == "heard":
             return Heard(worker, said["told"])
-        kind = Left if said["kind"] == "left" else Ended
-        return kind(worker, Outcome(**said["outcome"]))
+        if said["kind"] == "left":
+            self._ready.pop(worker, None)
+            return Left(worker, Outcome(**said["outcome"]))
+        return Ended(worker, Outcome(**said["outcome"]))
 
     def _lost(self, seat: str, error: Exception) -> list[Event]:
         self._seats.pop(seat, None)
@@ -163,6 +176,7 @@ class RayPool:
         gone = [name for name, (where, _) in self._seat_of.items() if where == seat]
         for name in gone:
             del self._seat_of[name]
+            self._ready.pop(name, None)
         return [Left(name, why) for name in gone]
 
     def _shipped(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class MachineTrouble(SentilabError):
 class Pool(Protocol):
     """Workers, wherever they are."""
 
+    def muster(self) -> None: ...
     def start(self, worker: str, task: Task) -> None: ...
     def kill(self, worker: str, why: Outcome) -> None: ...
     def events(self, timeout: float) -> Sequence[Event]: ...
@@ -75,6 +76,7 @@ def carry_out(
     """
     watcher = watcher or Silent()
     scheduler = Scheduler(tasks, patience)
+    pool.muster()
     if more is not None:
         more(scheduler)
     while not scheduler.finished:
