@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sentilab.engines.scheduler import Kill, Patience, Scheduler, Start, Status
-from sentilab.engines.tasks import Ended, Event, Heard, Joined, Left, Outcome, Task, Told
+from sentilab.engines.scheduler import BEGAN_ANEW, Kill, Patience, Scheduler, Start, Status
+from sentilab.engines.tasks import Event, Heard, Joined, Left, Outcome, Task, Told
 from sentilab.errors import SentilabError
 
 # What a task tells beside its progress, once another attempt would go on from here.
@@ -114,23 +114,24 @@ def _hear(
     now: float,
     more: Callable[[Scheduler], None] | None,
 ) -> None:
-    if isinstance(event, Joined):
-        scheduler.joined(event.worker, event.capacity, now)
-        return
     if isinstance(event, Heard):
         scheduler.heard(event.worker, now, milestone=MILESTONE in event.told)
         task = scheduler.task_of(event.worker)
         if task:
             watcher.told(scheduler.statuses[task], event.told)
         return
-    tell = scheduler.left if isinstance(event, Left) else scheduler.ended
-    assert isinstance(event, Left | Ended)
-    key = tell(event.worker, event.outcome, now)
+    if isinstance(event, Joined):
+        outcome = BEGAN_ANEW
+        key = scheduler.joined(event.worker, event.capacity, now)
+    else:
+        outcome = event.outcome
+        tell = scheduler.left if isinstance(event, Left) else scheduler.ended
+        key = tell(event.worker, outcome, now)
     if not key:
         return
     status = scheduler.statuses[key]
-    if event.outcome.ending not in ("done", "failed"):
-        watcher.spoilt(status, event.outcome)
+    if outcome.ending not in ("done", "failed"):
+        watcher.spoilt(status, outcome)
     if status.outcome is not None:
         watcher.ended(status)
         if more is not None:

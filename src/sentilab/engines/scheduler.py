@@ -6,7 +6,7 @@ clusters, and the simulation of a thousand workers.
 """
 
 import heapq
-from collections import deque
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -14,6 +14,8 @@ from typing import Literal
 from sentilab.engines.tasks import Needs, Outcome, Task
 
 State = Literal["waiting", "running", "done", "failed"]
+
+BEGAN_ANEW = Outcome("lost", reason="Its worker began anew.")
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ class Scheduler:
         self.statuses: dict[str, Status] = {}
         self._followers: dict[str, list[str]] = {}
         self._blocked: dict[str, int] = {}
-        self._ready: list[tuple[int, str]] = []
+        self._ready: dict[tuple[Needs, bool], list[tuple[int, str]]] = {}
         self._paused: list[tuple[float, str]] = []
         self._workers: dict[str, _Worker] = {}
-        self._idle: deque[str] = deque()
+        self._idle: dict[Needs, dict[str, None]] = {}
         self._unfinished = 0
         self._troubles = 0
         self._silences: list[tuple[float, str, str]] = []
@@ -132,10 +134,12 @@ class Scheduler:
         known = self._workers.get(worker)
         return known.task if known else ""
 
-    def joined(self, worker: str, capacity: Needs, now: float) -> None:
-        """A worker is ready."""
+    def joined(self, worker: str, capacity: Needs, now: float) -> str:
+        """A worker is ready. One that was known already has begun anew; gives the key of what it did, or ""."""
+        lost = self.left(worker, BEGAN_ANEW, now)
         self._workers[worker] = _Worker(capacity, heard=now)
-        self._idle.append(worker)
+        self._make_idle(worker)
+        return lost
 
     def heard(self, worker: str, now: float, *, milestone: bool = False) -> None:
         """A worker gave a sign of life, of the task that it does.
@@ -153,7 +157,10 @@ class Scheduler:
     def left(self, worker: str, outcome: Outcome, now: float) -> str:
         """A worker is gone; gives the key of what it was doing, or ""."""
         known = self._workers.pop(worker, None)
-        if known is None or not known.task:
+        if known is None:
+            return ""
+        if not known.task:
+            self._make_busy(worker, known.capacity)
             return ""
         self._spoilt(known.task, known.doomed or outcome, now)
         return known.task
@@ -165,7 +172,7 @@ class Scheduler:
             return ""
         key, known.task, known.heard = known.task, "", now
         if known.doomed is None:
-            self._idle.append(worker)
+            self._make_idle(worker)
         if outcome.ending in ("done", "failed"):
             self._over(key, outcome)
         else:
@@ -176,26 +183,17 @@ class Scheduler:
         """What to do now; the scheduler takes it as done."""
         decided: list[Start | Kill] = list(self._silent(now))
         while self._paused and self._paused[0][0] <= now:
-            key = heapq.heappop(self._paused)[1]
-            heapq.heappush(self._ready, (self.statuses[key].order, key))
+            self._make_ready(heapq.heappop(self._paused)[1])
         if self.blocked_by is not None:
             return decided
-        too_large: list[tuple[int, str]] = []
-        while self._ready and self._idle:
-            item = heapq.heappop(self._ready)
-            task = self.statuses[item[1]].task
-            worker = self._fitting(task.needs)
-            if worker is None:
-                too_large.append(item)
-                continue
-            self._workers[worker].task, self._workers[worker].heard = task.key, now
-            status = self.statuses[task.key]
+        while (found := self._next()) is not None:
+            key, worker = found
+            status, known = self.statuses[key], self._workers[worker]
+            known.task, known.heard = key, now
             status.state, status.worker, status.began = "running", worker, now
             status.attempts += 1
-            heapq.heappush(self._silences, (now + task.silence, worker, task.key))
-            decided.append(Start(worker, task))
-        for item in too_large:
-            heapq.heappush(self._ready, item)
+            heapq.heappush(self._silences, (now + status.task.silence, worker, key))
+            decided.append(Start(worker, status.task))
         return decided
 
     def wakeup(self) -> float | None:
@@ -203,16 +201,42 @@ class Scheduler:
         times = [queue[0][0] for queue in (self._paused, self._silences) if queue]
         return min(times, default=None)
 
-    def _fitting(self, needs: Needs) -> str | None:
-        for _ in range(len(self._idle)):
-            worker = self._idle.popleft()
-            known = self._workers.get(worker)
-            if known is None or known.task or known.doomed:
+    def _next(self) -> tuple[str, str] | None:
+        """The first ready task that an idle worker can do, and the worker; both are taken.
+
+        Tasks are kept by what they need and workers by what they have, of which there are few kinds, so
+        that no search is longer than these are many.
+        """
+        if not self._idle:
+            return None
+        best: tuple[int, tuple[Needs, bool], Needs, Needs] | None = None
+        for kind, queue in self._ready.items():
+            if best is not None and best[0] < queue[0][0]:
                 continue
-            if needs.cores <= known.capacity.cores and _fits(needs.memory, known.capacity.memory):
-                return worker
-            self._idle.append(worker)
-        return None
+            needs = self._at_most_the_largest(kind[0]) if kind[1] else kind[0]
+            able = [one for one in self._idle if _can_do(one, needs)]
+            if able:
+                best = queue[0][0], kind, needs, min(able, key=_size)
+        if best is None:
+            return None
+        _, kind, needs, capacity = best
+        _, key = heapq.heappop(self._ready[kind])
+        if not self._ready[kind]:
+            del self._ready[kind]
+        status = self.statuses[key]
+        status.task = replace(status.task, needs=needs)
+        worker = next(iter(self._idle[capacity]))
+        self._make_busy(worker, capacity)
+        return key, worker
+
+    def _make_idle(self, worker: str) -> None:
+        self._idle.setdefault(self._workers[worker].capacity, {})[worker] = None
+
+    def _make_busy(self, worker: str, capacity: Needs) -> None:
+        idle = self._idle.get(capacity, {})
+        idle.pop(worker, None)
+        if not idle:
+            self._idle.pop(capacity, None)
 
     def _silent(self, now: float) -> Iterable[Kill]:
         while self._silences and self._silences[0][0] <= now:
@@ -247,35 +271,42 @@ class Scheduler:
             # With more to itself it has fewer neighbours, where workers differ in size.
             needs = status.task.needs
             status.task = replace(status.task, needs=replace(needs, memory=2 * needs.memory))
-            self._shrink_to_largest(status)
         self._make_ready(key)
 
-    def _shrink_to_largest(self, status: Status) -> None:
-        """No more memory than the largest worker has: else it would wait for ever."""
-        known = [one.capacity.memory for one in self._workers.values()]
-        if known and all(known):
-            needs = status.task.needs
-            capped = min(needs.memory, max(known))
-            status.task = replace(status.task, needs=replace(needs, memory=capped))
+    def _at_most_the_largest(self, needs: Needs) -> Needs:
+        """No more memory than the largest worker has: else a task that starved would wait for ever."""
+        there = [one.capacity for one in self._workers.values()]
+        able = [one.memory for one in there if one.cores >= needs.cores]
+        if not able or not all(able):
+            return needs
+        return replace(needs, memory=min(needs.memory, max(able)))
 
     def _over(self, key: str, outcome: Outcome) -> None:
         status = self.statuses[key]
         status.state = "done" if outcome.ending == "done" else "failed"
         status.worker, status.outcome = "", outcome
         self._unfinished -= 1
-        self._troubles = 0
+        if outcome.ending == "done":
+            self._troubles = 0
         for one in self._followers.pop(key, ()):
             self._blocked[one] -= 1
             if not self._blocked[one]:
                 self._make_ready(one)
 
     def _make_ready(self, key: str) -> None:
-        heapq.heappush(self._ready, (self.statuses[key].order, key))
+        status = self.statuses[key]
+        kind = status.task.needs, "starved" in status.spoilt
+        heapq.heappush(self._ready.setdefault(kind, []), (status.order, key))
 
     def _is_over(self, key: str) -> bool:
         return self.statuses[key].state in ("done", "failed")
 
 
-def _fits(needed: int, there: int) -> bool:
-    """Memory that is not known fits."""
-    return not needed or not there or needed <= there
+def _can_do(capacity: Needs, needs: Needs) -> bool:
+    """Memory that is not known suffices."""
+    memory = not needs.memory or not capacity.memory or needs.memory <= capacity.memory
+    return needs.cores <= capacity.cores and memory
+
+
+def _size(capacity: Needs) -> tuple[int, float]:
+    return capacity.cores, capacity.memory or math.inf
