@@ -34,7 +34,7 @@ from benchmarks.pages import page, replaced
 
 DISK_MIB = 700
 NODE_MEMORY = 3 << 30
-HANG_AFTER = 25
+HANG_AFTER = 40
 PAUSE = (1.5, 4.5)
 RUNS_A_SEED = 4 * 5 + 5
 

@@ -14,7 +14,7 @@ import pytest
 from sentilab.engines import LocalPool, MachineTrouble, Outcome, Patience, Task, carry_out
 from sentilab.errors import SentilabError
 
-QUICK = Patience(pause=0.01, longest_pause=0.05)
+QUICK = Patience(lasting=0.2, pause=0.01, longest_pause=0.05)
 
 
 def a_task(tmp_path: Path, how: str, times: int = 1, **more: object) -> Task:

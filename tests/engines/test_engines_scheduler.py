@@ -89,7 +89,7 @@ def test_a_task_whose_worker_goes_is_tried_again_and_fails_in_the_end(
 
 
 def test_refusals_are_tried_again_after_a_pause_that_doubles() -> None:
-    patience = Patience(trouble=4, troubles=9, longest_pause=3)
+    patience = Patience(lasting=0, trouble=4, troubles=9, longest_pause=3)
     scheduler = scheduler_of(task("a"), patience=patience)
     now, pauses = 0.0, []
     for _ in range(3):
@@ -108,7 +108,8 @@ def test_refusals_are_tried_again_after_a_pause_that_doubles() -> None:
 
 
 def test_refusal_after_refusal_is_the_machines_fault_and_nothing_more_begins() -> None:
-    scheduler = scheduler_of(*(task(str(one)) for one in range(9)))
+    patience = Patience(lasting=7)
+    scheduler = scheduler_of(*(task(str(one)) for one in range(9)), patience=patience)
     for now in range(8):
         assert scheduler.blocked_by is None
         assert started(scheduler, now)
@@ -127,7 +128,7 @@ def test_a_success_between_refusals_says_that_the_machine_is_well() -> None:
 
 
 def test_tasks_that_fail_of_refusals_are_no_success() -> None:
-    patience = Patience(trouble=1, troubles=4)
+    patience = Patience(lasting=0, trouble=1, troubles=4)
     scheduler = scheduler_of(*(task(str(one)) for one in range(9)), patience=patience)
     for now in range(4):
         started(scheduler, now)
@@ -243,7 +244,9 @@ def test_ten_thousand_tasks_that_no_worker_can_do_cost_little() -> None:
     assert time.process_time() - begun < 2
 
 
-PATIENCE = Patience(lost=3, hung=2, starved=3, trouble=4, troubles=5, pause=1, longest_pause=3)
+PATIENCE = Patience(
+    lost=3, hung=2, starved=3, trouble=4, troubles=5, lasting=0, pause=1, longest_pause=3
+)
 NAMES = st.sampled_from([f"w{one}" for one in range(6)])
 NEEDS = st.builds(Needs, st.integers(1, 3), st.sampled_from([0, 2, 4, 8]))
 
@@ -448,3 +451,25 @@ def suffices(capacity: Needs, needs: Needs) -> bool:
 
 TestAnyEventsInAnyOrder = AnyEvents.TestCase
 TestAnyEventsInAnyOrder.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+
+
+def test_refusals_must_last_before_the_machine_is_at_fault() -> None:
+    scheduler = Scheduler([Task("t", "")], Patience(trouble=99, troubles=3, lasting=10, pause=0))
+    scheduler.joined("w", Needs(), 0)
+    for now in (0, 1, 2, 3, 9):
+        assert scheduler.decide(now)
+        scheduler.ended("w", Outcome("trouble", reason="full"), now)
+        assert scheduler.blocked_by is None
+    assert scheduler.decide(11)
+    scheduler.ended("w", Outcome("trouble", reason="full"), 11)
+    assert scheduler.blocked_by is not None
+
+
+def test_what_was_lost_before_a_milestone_does_not_count() -> None:
+    scheduler = Scheduler([Task("t", "")], Patience(lost=2))
+    for number in range(5):
+        scheduler.joined(f"w{number}", Needs(), number)
+        assert scheduler.decide(number)
+        scheduler.heard(f"w{number}", number, milestone=True)
+        scheduler.left(f"w{number}", Outcome("lost", reason="gone"), number)
+    assert scheduler.statuses["t"].state == "waiting"

@@ -67,3 +67,8 @@ def orphan(payload: dict[str, Any], report: Any) -> None:
     """Says its number, and waits."""
     Path(payload["pid"]).write_text(str(os.getpid()))
     time.sleep(3600)
+
+
+def files(payload: dict[str, Any], report: Any) -> dict[str, Any]:
+    folder = Path(payload["share"])
+    return {"folder": str(folder), "files": [one.name for one in folder.iterdir()]}

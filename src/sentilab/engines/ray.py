@@ -296,6 +296,7 @@ def _connect(address: str | None) -> None:
         if address is None:
             ray.init(num_cpus=len(machine.cores()), include_dashboard=False, **quiet)
         else:
+            _require_listening(address)
             ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         first = str(error).strip().partition("\n")[0]
@@ -303,6 +304,13 @@ def _connect(address: str | None) -> None:
             f"No Ray cluster is reached at {address or 'this machine'}: {first}\n"
             "  `ray start --head` starts one, and prints its address for --address."
         ) from error
+
+
+def _require_listening(address: str) -> None:
+    """Raises OSError at once where Ray would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _share_of_memory(threads: int) -> int:

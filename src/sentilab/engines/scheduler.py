@@ -22,11 +22,10 @@ BEGAN_ANEW = Outcome("lost", reason="Its worker began anew.")
 class Patience:
     """How often an attempt may come to nothing, by how it ended, before the task counts as failed.
 
-    Workers that are ``lost`` count from a task's last milestone on.
-
-    After the machine's refusals a task is tried again after ``pause`` seconds, doubled each time and at
-    most ``longest_pause``; when all of ``troubles`` refusals in a row, whichever tasks they met, were
-    followed by no success, the machine is at fault, and nothing more is begun.
+    Workers that are ``lost`` count from a task's last milestone on. After the machine's refusals a task is
+    tried again after ``pause`` seconds, doubled each time and at most ``longest_pause``. When there were
+    ``troubles`` refusals in a row, whichever tasks they met, over ``lasting`` seconds and with no success
+    between, the machine is at fault, and nothing more is begun.
     """
 
     lost: int = 5
@@ -35,6 +34,7 @@ class Patience:
     crashed: int = 2
     trouble: int = 20
     troubles: int = 8
+    lasting: float = 60.0
     pause: float = 1.0
     longest_pause: float = 30.0
 
@@ -95,6 +95,7 @@ class Scheduler:
         self._idle: dict[Needs, dict[str, None]] = {}
         self._unfinished = 0
         self._troubles = 0
+        self._refused_since = 0.0
         self._silences: list[tuple[float, str, str]] = []
         self.blocked_by: Outcome | None = None
         for one in tasks:
@@ -256,8 +257,11 @@ class Scheduler:
         times = status.spoilt[outcome.ending] = status.spoilt.get(outcome.ending, 0) + 1
         status.state, status.worker = "waiting", ""
         if outcome.ending == "trouble":
+            if not self._troubles:
+                self._refused_since = now
             self._troubles += 1
-            if self._troubles >= self._patience.troubles:
+            lasting = now - self._refused_since >= self._patience.lasting
+            if self._troubles >= self._patience.troubles and lasting:
                 self.blocked_by = outcome
         if times >= self._patience.allowed(outcome.ending):
             many = "" if times == 1 else f" (tried {times} times)"
