@@ -101,6 +101,7 @@ HOSTILE = """
 name = "{how}"
 model = "planted-{how}"
 model_settings = {{}}
+epochs = 13
 """
 SAME = ("metrics.jsonl", "model.keras", "predictions.parquet", "result.json", "weights.safetensors")
 

@@ -10,8 +10,11 @@ import click
 from sentilab import __version__
 from sentilab.errors import SentilabError
 
-# What a machine refuses: no room, or no right, to write or read.
-_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+# What a machine refuses: no room, or no right, to write or read; or something is in the way.
+_REFUSALS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE),
+)
 
 COMMANDS = {
     "study": "Run a whole study and write its report.",

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ class RayPool:
         witness: Path | None = None,
     ) -> None:
         self._address, self._threads, self._most = address, threads, most
-        self._share, self._witness = share, witness
+        # Nodes work in folders of their own.
+        self._share = None if share is None else share.absolute()
+        self._witness = None if witness is None else witness.absolute()
         self._seats: dict[str, Any] = {}
         self._asked: dict[Any, str] = {}
         self._seat_of: dict[str, tuple[str, str]] = {}
@@ -170,7 +172,10 @@ class RayPool:
         return Ended(worker, Outcome(**said["outcome"]))
 
     def _lost(self, seat: str, error: Exception) -> list[Event]:
-        self._seats.pop(seat, None)
+        actor = self._seats.pop(seat, None)
+        if actor is not None:
+            with suppress(ray.exceptions.RayError):  # out of reach it may yet be alive
+                ray.kill(actor)
         first = str(error).strip().partition("\n")[0]
         why = Outcome("lost", reason=f"Its node or its actor is gone ({first}).")
         gone = [name for name, (where, _) in self._seat_of.items() if where == seat]
@@ -294,7 +299,7 @@ def _connect(address: str | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
-            ray.init(num_cpus=len(machine.cores()), include_dashboard=False, **quiet)
+            ray.init("local", num_cpus=len(machine.cores()), include_dashboard=False, **quiet)
         else:
             _require_listening(address)
             ray.init(address=address, **quiet)

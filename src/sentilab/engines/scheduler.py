@@ -108,7 +108,7 @@ class Scheduler:
         unknown = [one for one in task.after if one not in self.statuses]
         if unknown:
             raise ValueError(f"{task.key}: it comes after {unknown[0]}, which is not known")
-        self.statuses[task.key] = Status(task, len(self.statuses))
+        self.statuses[task.key] = Status(task, len(self.statuses), spoilt=dict(task.spoilt))
         self._unfinished += 1
         before = [one for one in dict.fromkeys(task.after) if not self._is_over(one)]
         self._blocked[task.key] = len(before)

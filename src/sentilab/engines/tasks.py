@@ -1,6 +1,6 @@
 """What an engine carries out: tasks, what they need, and how each ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,7 +31,8 @@ class Task:
     The payload and what is returned are JSON values. The call must be safe to repeat: it may be made
     again after a worker was lost in the middle, or after its end was not heard of. ``after`` are the keys
     of tasks that must have ended, one way or another, before. ``silence`` is for how many seconds it may
-    report nothing before it counts as hung.
+    report nothing before it counts as hung. ``spoilt`` counts attempts in vain that were made before, by
+    how they ended.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Task:
     needs: Needs = Needs()
     after: tuple[str, ...] = ()
     silence: float = 900.0
+    spoilt: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

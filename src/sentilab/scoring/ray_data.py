@@ -1,18 +1,21 @@
-"""Files scored by Ray Data: a data set of file names, mapped by actors that each hold a predictor."""
+"""Files scored by Ray Data: a data set of file names, mapped by actors that each hold a predictor.
+
+An actor that dies is made anew by Ray, and its file scored again.
+"""
 
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sentilab.engines import Outcome, Task
-from sentilab.engines.local import settings_of
 from sentilab.engines.ray import connected
 from sentilab.errors import SentilabError
 from sentilab.scoring.partitions import Runner, Told, score_partition
 
-# A worker that died, or a disk that was full, is no fault of the file's: its actor is made anew.
-ATTEMPTS_OF_A_FILE = 20
+# Seconds until a file is tried again that the machine refused.
+PAUSES = (1, 2, 4, 8, 15, 30)
 
 
 def runner(address: str | None = None, workers: int | None = None) -> Runner:
@@ -33,11 +36,19 @@ class Scorer:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         task = json.loads(row["task"])
+        return {"key": task["key"], "outcome": json.dumps(_attempted(task["payload"]))}
+
+
+def _attempted(payload: dict[str, Any]) -> dict[str, Any]:
+    for pause in PAUSES:
         try:
-            result = score_partition(task["payload"], lambda _: None)
+            return {"result": score_partition(payload, lambda _: None)}
         except SentilabError as error:
-            return {"key": task["key"], "outcome": json.dumps({"reason": str(error)})}
-        return {"key": task["key"], "outcome": json.dumps({"result": result})}
+            return {"reason": str(error)}
+        except OSError as error:  # a full disk, or an attempt that is not quite dead
+            refusal = f"{error.filename or payload['source']}: {error.strerror or error}"
+            time.sleep(pause)
+    return {"reason": refusal}
 
 
 def _run(tasks: Sequence[Task], told: Told, workers: int | None) -> dict[str, Outcome]:
@@ -55,10 +66,6 @@ def _run(tasks: Sequence[Task], told: Told, workers: int | None) -> dict[str, Ou
         Scorer,
         concurrency=(1, most),
         num_cpus=1,
-        runtime_env={"env_vars": settings_of(1)},
-        max_restarts=-1,
-        max_task_retries=ATTEMPTS_OF_A_FILE,
-        retry_exceptions=[OSError],
     )
     outcomes: dict[str, Outcome] = {}
     for row in scored.iter_rows():

@@ -16,7 +16,7 @@ from sentilab.studies.progress import Progress, Snapshot
 from sentilab.studies.records import StudyResults
 from sentilab.training import Listener, RunFolder
 from sentilab.training.storage import Storage
-from sentilab.training.task import SHARE, Crew, Training, task_of, tell
+from sentilab.training.task import ATTEMPTS, SHARE, Crew, Training, task_of, tell
 
 if TYPE_CHECKING:
     from sentilab.studies.study import Announce, Study
@@ -124,11 +124,16 @@ class _Onlooker(Silent):
         _say(self._listeners.get(status.task.key), "on_spoilt", outcome, status)
         if outcome.ending == "trouble":
             self._mend_share()
+        with suppress(OSError):
+            counted = {how: times for how, times in status.spoilt.items() if how != "trouble"}
+            RunFolder(self.study.folder / status.task.key).write_json(ATTEMPTS, counted)
 
     def ended(self, status: Status) -> None:
         key, outcome = status.task.key, status.outcome
         assert outcome is not None
         run = RunFolder(self.study.folder / key)
+        with suppress(OSError):
+            (run.path / ATTEMPTS).unlink(missing_ok=True)
         if self.storage is not None and outcome.ending == "done":
             self.storage.get(key, self.study.folder)
         if outcome.ending == "failed":

@@ -21,6 +21,8 @@ from sentilab.training.teaching import Teacher
 
 SHARE = ".share"
 CALL = "sentilab.training.task:carry_out"
+# In a run's folder: its attempts in vain, so that who is killed does not forget them.
+ATTEMPTS = "attempts.json"
 
 # Compiling, and fitting a linear model to many texts, are silent for a while.
 SILENCE = 900.0
@@ -93,6 +95,7 @@ def task_of(
         needs=crew.needs,
         after=after,
         silence=crew.silence,
+        spoilt=RunFolder(training.folder).read_json(ATTEMPTS) or {},
     )
 
 
