@@ -143,12 +143,18 @@ time_t time(time_t *t) {
 """
 
 
+# By it the processes of this run are told from others: all that it starts inherit it.
+MARK = "SENTILAB_CHAOS"
+
+
 def workers() -> list[int]:
-    """The numbers of all worker processes."""
+    """The numbers of this run's worker processes."""
+    mine = f"{MARK}={os.environ[MARK]}".encode()
     found = []
     for one in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if b"sentilab.engines.worker" in (one / "cmdline").read_bytes():
+            is_worker = b"sentilab.engines.worker" in (one / "cmdline").read_bytes()
+            if is_worker and mine in (one / "environ").read_bytes():
                 found.append(int(one.name))
     return found
 
@@ -451,6 +457,7 @@ def main() -> None:
     asked = parser.parse_args()
     seeds = max(1, round(asked.trials / RUNS_A_SEED))
     home = Path(tempfile.mkdtemp(prefix="chaos-"))
+    os.environ[MARK] = home.name
     text = STUDY.format(seeds=", ".join(map(str, range(1, seeds + 1)))) + MORE
     (home / "calm.toml").write_text(text)
     hostile = "".join(HOSTILE.format(how=how) for how in ("memory", "hang", "exit"))

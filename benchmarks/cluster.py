@@ -172,6 +172,9 @@ class SimulatedPool:
 
     # What the engine asks of a pool.
 
+    def muster(self) -> None:
+        """Nobody has joined yet."""
+
     def start(self, worker: str, task: Task) -> None:
         begun = time.process_time()
         self._cost(self.cluster.driver.start)

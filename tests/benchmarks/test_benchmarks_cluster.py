@@ -67,10 +67,13 @@ def test_storage_does_one_thing_after_another() -> None:
     assert found.makespan >= 45
 
 
-def test_storage_that_refuses_for_a_second_ends_a_large_study() -> None:
-    found = simulate(Cluster(400, outage=(120.0, 121.0)), 2_000)
-    assert found.blocked == "runs: Input/output error"
-    assert found.done < 2_000
+def test_storage_that_refuses_for_a_second_is_waited_for_and_for_minutes_ends_a_study() -> None:
+    hiccup = simulate(Cluster(400, outage=(120.0, 121.0)), 2_000)
+    assert hiccup.blocked == ""
+    assert hiccup.done + hiccup.failed == 2_000
+    outage = simulate(Cluster(400, outage=(120.0, 600.0)), 2_000)
+    assert outage.blocked == "runs: Input/output error"
+    assert outage.done < 2_000
 
 
 def test_longest_first_is_sooner_done() -> None:

@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
 
+MARK = f"SENTILAB_TEST_CLUSTER={os.getpid()}".encode()
 SMALL = """
 name = "small"
 seeds = [1, 2]
@@ -50,13 +51,14 @@ epochs = [1, 3]
 def cluster() -> Iterator[Any]:
     """A head without cores of its own, and two nodes of one core."""
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    os.environ["SENTILAB_TEST_CLUSTER"] = str(os.getpid())
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         made.add_node(num_cpus=1)
         made.add_node(num_cpus=1)
         yield made
     finally:
-        del os.environ["PYTHONPATH"]
+        del os.environ["PYTHONPATH"], os.environ["SENTILAB_TEST_CLUSTER"]
         made.shutdown()
 
 
@@ -117,7 +119,10 @@ def test_a_study_on_a_cluster_ends_with_the_bytes_of_one_process(
         def chaos() -> None:
             if not over.wait(6):
                 for one in Path("/proc").glob("[0-9]*"):
-                    if b"sentilab.engines.worker" in _command(one):
+                    # Those of this cluster, and not of a test beside it.
+                    if b"sentilab.engines.worker" in _read(one / "cmdline") and MARK in _read(
+                        one / "environ"
+                    ):
                         os.kill(int(one.name), signal.SIGKILL)
                         return
 
@@ -164,8 +169,8 @@ def test_a_cluster_that_is_not_there_is_told() -> None:
         pass
 
 
-def _command(process: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        return (process / "cmdline").read_bytes()
+        return path.read_bytes()
     except OSError:
         return b""

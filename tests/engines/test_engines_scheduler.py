@@ -108,7 +108,7 @@ def test_refusals_are_tried_again_after_a_pause_that_doubles() -> None:
 
 
 def test_refusal_after_refusal_is_the_machines_fault_and_nothing_more_begins() -> None:
-    patience = Patience(lasting=7)
+    patience = Patience(lasting=7, pause=0)
     scheduler = scheduler_of(*(task(str(one)) for one in range(9)), patience=patience)
     for now in range(8):
         assert scheduler.blocked_by is None
@@ -128,7 +128,7 @@ def test_a_success_between_refusals_says_that_the_machine_is_well() -> None:
 
 
 def test_tasks_that_fail_of_refusals_are_no_success() -> None:
-    patience = Patience(lasting=0, trouble=1, troubles=4)
+    patience = Patience(lasting=0, trouble=1, troubles=4, pause=0)
     scheduler = scheduler_of(*(task(str(one)) for one in range(9)), patience=patience)
     for now in range(4):
         started(scheduler, now)
@@ -473,3 +473,29 @@ def test_what_was_lost_before_a_milestone_does_not_count() -> None:
         scheduler.heard(f"w{number}", number, milestone=True)
         scheduler.left(f"w{number}", Outcome("lost", reason="gone"), number)
     assert scheduler.statuses["t"].state == "waiting"
+
+
+def test_where_everyone_is_refused_nothing_begins_for_a_while() -> None:
+    scheduler = scheduler_of(
+        *(task(str(one)) for one in range(9)), patience=Patience(pause=2, longest_pause=8)
+    )
+    assert list(started(scheduler, 0).values()) == ["0"]
+    scheduler.ended("w0", TROUBLE, 0)  # one worker, refused once: it may be the task
+    assert list(started(scheduler, 0).values()) == ["1"]
+    scheduler.ended("w0", TROUBLE, 0)
+    for now, held in ((0, 2), (2, 6), (6, 14), (14, 22)):
+        assert started(scheduler, now) == {} or now
+        assert scheduler.decide(held - 0.1) == []
+        assert (scheduler.wakeup() or 0) <= held
+        assert started(scheduler, held)
+        scheduler.ended("w0", TROUBLE, held)
+
+
+def test_attempts_in_vain_that_were_made_before_count() -> None:
+    before = Task("t", "", spoilt={"hung": 1})
+    scheduler = Scheduler([before], Patience(hung=2))
+    scheduler.joined("w0", Needs(), 0)
+    assert scheduler.decide(0)
+    assert scheduler.decide(before.silence)
+    scheduler.left("w0", Outcome("lost"), before.silence)
+    assert scheduler.statuses["t"].state == "failed"

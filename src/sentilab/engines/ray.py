@@ -241,6 +241,8 @@ class Seat:
             return
         if files[0]:
             payload["share"] = str(self._share(Path(payload["share"]), files[0], digest))
+        if worker not in self._pool.pids():
+            return  # it has just died, as ``events`` tells
         self._pool.start(worker, Task(given["key"], given["call"], payload))
 
     def kill(self, worker: str, why: str) -> None:

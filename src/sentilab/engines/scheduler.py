@@ -95,7 +95,7 @@ class Scheduler:
         self._idle: dict[Needs, dict[str, None]] = {}
         self._unfinished = 0
         self._troubles = 0
-        self._refused_since = 0.0
+        self._refused_since = self._held_until = 0.0
         self._silences: list[tuple[float, str, str]] = []
         self.blocked_by: Outcome | None = None
         for one in tasks:
@@ -185,7 +185,7 @@ class Scheduler:
         decided: list[Start | Kill] = list(self._silent(now))
         while self._paused and self._paused[0][0] <= now:
             self._make_ready(heapq.heappop(self._paused)[1])
-        if self.blocked_by is not None:
+        if self.blocked_by is not None or now < self._held_until:
             return decided
         while (found := self._next()) is not None:
             key, worker = found
@@ -200,6 +200,8 @@ class Scheduler:
     def wakeup(self) -> float | None:
         """When ``decide`` should be asked though nothing has happened; None: not before something does."""
         times = [queue[0][0] for queue in (self._paused, self._silences) if queue]
+        if self._ready and self._held_until:
+            times.append(self._held_until)
         return min(times, default=None)
 
     def _next(self) -> tuple[str, str] | None:
@@ -263,19 +265,27 @@ class Scheduler:
             lasting = now - self._refused_since >= self._patience.lasting
             if self._troubles >= self._patience.troubles and lasting:
                 self.blocked_by = outcome
+            if self._troubles > len(self._workers):
+                # Whoever asks is refused: to ask on behalf of every task would only spoil them all.
+                self._held_until = now + self._pause(self._troubles - len(self._workers))
         if times >= self._patience.allowed(outcome.ending):
             many = "" if times == 1 else f" (tried {times} times)"
             self._over(key, Outcome("failed", reason=outcome.reason + many))
             return
         if outcome.ending == "trouble":
-            pause = min(self._patience.pause * 2 ** (times - 1), self._patience.longest_pause)
-            heapq.heappush(self._paused, (now + pause, key))
+            heapq.heappush(self._paused, (now + self._pause(times), key))
             return
         if outcome.ending == "starved":
             # With more to itself it has fewer neighbours, where workers differ in size.
             needs = status.task.needs
             status.task = replace(status.task, needs=replace(needs, memory=2 * needs.memory))
         self._make_ready(key)
+
+    def _pause(self, times: int) -> float:
+        """Seconds to wait after so many refusals."""
+        return float(
+            min(self._patience.pause * 2 ** min(times - 1, 20), self._patience.longest_pause)
+        )
 
     def _at_most_the_largest(self, needs: Needs) -> Needs:
         """No more memory than the largest worker has: else a task that starved would wait for ever."""
@@ -291,7 +301,7 @@ class Scheduler:
         status.worker, status.outcome = "", outcome
         self._unfinished -= 1
         if outcome.ending == "done":
-            self._troubles = 0
+            self._troubles, self._held_until = 0, 0.0
         for one in self._followers.pop(key, ()):
             self._blocked[one] -= 1
             if not self._blocked[one]:

@@ -126,7 +126,8 @@ class _Onlooker(Silent):
             self._mend_share()
         with suppress(OSError):
             counted = {how: times for how, times in status.spoilt.items() if how != "trouble"}
-            RunFolder(self.study.folder / status.task.key).write_json(ATTEMPTS, counted)
+            if counted:
+                RunFolder(self.study.folder / status.task.key).write_json(ATTEMPTS, counted)
 
     def ended(self, status: Status) -> None:
         key, outcome = status.task.key, status.outcome
