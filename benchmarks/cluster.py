@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sentilab.engines import Needs, Outcome, Silent, Status, Task
+from sentilab.engines import MILESTONE, Needs, Outcome, Silent, Status, Task
 from sentilab.engines.tasks import Ended, Event, Heard, Joined, Left
 
 GIB = 2**30
@@ -265,7 +265,8 @@ class SimulatedPool:
         if attempt.spoilt and name == ("start" if attempt.spoilt == "kills" else "epoch"):
             self._spoil(at, attempt)
         elif attempt.steps:
-            self._outbox.append(Heard(attempt.worker, {name: 1}))
+            saved = {MILESTONE: True} if name == "epoch" else {}
+            self._outbox.append(Heard(attempt.worker, {name: 1} | saved))
             self._push(at + attempt.steps[0][1], "step", attempt)
         else:
             self.done[attempt.work.key] += 1

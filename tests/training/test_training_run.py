@@ -2,6 +2,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -250,17 +251,66 @@ def test_a_loss_that_is_no_number_fails_the_run_with_its_reason(
     assert "learning_rate" in result["reason"]
 
 
-def test_a_damaged_state_is_refused_and_says_what_to_do(
-    preparation: Preparation, small_settings: Settings, tmp_path: Path
+@pytest.mark.parametrize("where", ["end", "middle"])
+def test_a_damaged_state_is_found_out_and_the_run_trained_from_the_start(
+    preparation: Preparation,
+    small_settings: Settings,
+    tmp_path: Path,
+    where: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     settings = small_settings(epochs=2)
     examples = preparation.examples(settings)
     with pytest.raises(Killed):
         train(settings, examples, tmp_path / "run", listener=KilledAfter(1))
     state = RunFolder(tmp_path / "run").state
-    state.write_bytes(state.read_bytes()[:-100])
-    with pytest.raises(SentilabError, match="damaged"):
-        train(settings, examples, tmp_path / "run")
+    damaged = bytearray(state.read_bytes())
+    if where == "end":
+        del damaged[-100:]
+    else:  # a bit of a weight: the file's form is whole
+        damaged[-100] ^= 1
+    state.write_bytes(damaged)
+    run = train(settings, examples, tmp_path / "run")
+    assert "state.safetensors: the saved state is damaged" in caplog.text
+    whole = train(settings, examples, tmp_path / "whole")
+    assert run.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def test_weights_and_answers_that_are_damaged_are_refused(
+    preparation: Preparation, small_settings: Settings, tmp_path: Path
+) -> None:
+    settings = small_settings(epochs=1)
+    run = train(settings, preparation.examples(settings), tmp_path / "run")
+    assert run.checked(run.model) == run.model
+    for path in (run.model, run.path / "predictions.parquet"):
+        damaged = bytearray(path.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(SentilabError, match=f"{path.name}: this file is not what was written"):
+            run.checked(path)
+    with pytest.raises(SentilabError, match="Remove its folder"):
+        run.predictions()
+
+
+def test_answers_that_are_no_numbers_are_never_a_score(
+    preparation: Preparation,
+    small_settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nowhere(*values: Any, **more: Any) -> Any:
+        found = score(*values, **more)
+        found[0] = np.nan
+        return found
+
+    score = run_module.score
+    settings = small_settings("logistic", epochs=1)
+    monkeypatch.setattr(run_module, "score", nowhere)
+    with pytest.raises(TrainingDiverged, match="no number"):
+        train(settings, preparation.examples(settings), tmp_path / "run")
+    result = RunFolder(tmp_path / "run").read_json("result.json")
+    assert result["status"] == "failed"
+    assert "test" not in result
 
 
 def test_the_run_folder_opens_with_other_tools(
