@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from sentilab import atomic
 from sentilab.errors import SentilabError
-from sentilab.training.stopping import EpochMetrics
+from sentilab.readable import json_of, misfit, printable
+from sentilab.training.stopping import CURVE, EpochMetrics
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -61,18 +62,20 @@ def load(path: Path) -> State:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            progress = json.loads(file.metadata()["progress"])
+            progress = json_of(file.metadata()["progress"])
+            if fault := misfit(progress, {"history": [CURVE], "seconds": [float]}):
+                raise ValueError(fault)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SentilabError(
-            f"{path}: the saved state is damaged ({error}).\n"
+            f"{path}: the saved state is damaged ({printable(str(error))}).\n"
             "  Remove its folder to train this run from the start."
         ) from error
     return State(
         variables=_under("variables/", arrays),
         best=_under("best/", arrays),
         averages=_under("averages/", arrays),
-        history=[EpochMetrics(**one) for one in progress["history"]],
+        history=[EpochMetrics(*(one[name] for name in CURVE)) for one in progress["history"]],
         seconds=progress["seconds"],
     )
 

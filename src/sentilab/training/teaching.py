@@ -73,8 +73,7 @@ class Teacher:
         """Probabilities (texts, classes) for all texts of ``tokens``, whose texts the fingerprint names."""
         if fingerprint not in self._answers:
             started = time.perf_counter()
-            path = self.run.path / "vocabulary.json"
-            vocabulary = Vocabulary.from_json(path.read_text(encoding="utf-8"))
+            vocabulary = self.run.vocabulary()
             model = models.load(self.run.model, kernels=self.settings.kernels or "auto")
             rows = np.arange(len(tokens.lengths))
             x = vocabulary.encode_tokens(tokens, rows)
