@@ -8,7 +8,7 @@ from pathlib import Path
 from sentilab import models
 from sentilab.errors import SettingsError
 from sentilab.studies.records import Recorded
-from sentilab.studies.spec import StudySpec
+from sentilab.studies.spec import MOST_RUNS, StudySpec
 from sentilab.training import Kernels, Protocol, RunSettings
 from sentilab.training.ensembling import (
     ENSEMBLE,
@@ -17,6 +17,9 @@ from sentilab.training.ensembling import (
     members_of,
     needed_folds,
 )
+
+# Members and folds that ensembles need are many; they share most of them.
+MOST_NEEDED = 10 * MOST_RUNS
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ def plan(
     needed = [one.settings for one in runs]
     for settings in needed:  # which grows: what a part is made of is needed too
         needed += fill.parts(settings)
+        if len(needed) > MOST_NEEDED:
+            raise SettingsError(
+                f"{spec.path.name}: its ensembles and their folds need more than {MOST_NEEDED:,} runs."
+            )
     folders = {folder / one.folder_name(data_fingerprint): one for one in needed}
     return Plan(tuple(runs), tuple(_trainings(folders, fill)))
 
@@ -148,28 +155,37 @@ def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[
 
     Ensembles and those that are taught come after all that they need.
     """
-    seeds = list(dict.fromkeys(one.seed for one in folders.values()))
+    seeds = {one: at for at, one in enumerate(dict.fromkeys(x.seed for x in folders.values()))}
     where_is = {one.fingerprint(fill.data_fingerprint): where for where, one in folders.items()}
 
     def turn(settings: RunSettings) -> int:
         # An ensemble's members may have seeds of their own.
-        return max(seeds.index(one.seed) for one in (settings, *fill.parts(settings)))
+        return max(seeds[one.seed] for one in (settings, *fill.parts(settings)))
 
     ordered = sorted(
         folders.items(), key=lambda item: (turn(item[1]), fill.depth(item[1]), *_effort(item[1]))
     )
+    alike: dict[str, list[tuple[Path, RunSettings]]] = {}
+    for folder, settings in ordered:
+        alike.setdefault(_but_for_its_end(settings), []).append((folder, settings))
     donors: dict[Path, Path] = {}
     for folder, settings in ordered:
         shorter = [
             (other.epochs, where)
-            for where, other in ordered
+            for where, other in alike[_but_for_its_end(settings)]
             if other.epochs < settings.epochs and _same_start(other, settings)
         ]
         if shorter:
             donors[folder] = max(shorter, key=lambda pair: pair[0])[1]
+    continued = set(donors.values())
     for folder, settings in ordered:
         teacher = where_is.get(settings.teaching.teacher) if settings.teaching else None
-        yield Training(settings, folder, donors.get(folder), folder in donors.values(), teacher)
+        yield Training(settings, folder, donors.get(folder), folder in continued, teacher)
+
+
+def _but_for_its_end(settings: RunSettings) -> str:
+    """Equal for runs that may have the same start."""
+    return replace(settings, epochs=1, early_stopping=None).fingerprint("")
 
 
 def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
