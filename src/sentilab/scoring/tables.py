@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from sentilab.errors import DataError, SentilabError
+from sentilab.readable import most_unpacked, printable, too_large
 from sentilab.scoring.answers import Answers, Naming
+from sentilab.scoring.lines import LONGEST_LINE
 from sentilab.scoring.records import (
     SHOWN_OF_RAW,
     BadRow,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from arro3.core import DataType, Field, RecordBatch, RecordBatchReader
 
 BATCH = 512
+# Of a small file few at once: a long text that is named in each row takes a few bytes of it.
+SMALL_FILE, BATCH_OF_SMALL = 1 << 20, 8
+BYTES_A_ROW = 256
 ROW_GROUP = 4 * 4096
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 
@@ -47,14 +52,30 @@ class Table:
         self.columns = list(self.schema.names)
         require_distinct(str(path), self.columns)
         self.text_column = text_column(str(path), self.columns, wanted)
+        if path.stat().st_size < SMALL_FILE:
+            self._require_small()
 
     def _open(self) -> "RecordBatchReader":
         arro3_io = arro3("io")
         if not self.path.is_file():
             raise DataError(f"{self.path}: there is no such file.")
         with _readable(self.path):
-            reader: RecordBatchReader = arro3_io.read_parquet(self.path, batch_size=BATCH)
+            rows = BATCH_OF_SMALL if self.path.stat().st_size < SMALL_FILE else BATCH
+            reader: RecordBatchReader = arro3_io.read_parquet(self.path, batch_size=rows)
             return reader
+
+    def _require_small(self) -> None:
+        """Raises DataError for a small file that unpacks to hours of work, before any is done."""
+        unpacked, limit = 0, most_unpacked(self.path)
+        reader = self._open()
+        while True:
+            with _readable(self.path):
+                batch = next(reader, None)
+            if batch is None:
+                return
+            unpacked += batch.nbytes + BYTES_A_ROW * batch.num_rows
+            if unpacked > limit:
+                raise DataError(f"{self.path}: {too_large(unpacked)}.")
 
     def chunks(self, start: Position, rows: int) -> Iterator[Chunk]:
         place, chunk = 0, Chunk(start)
@@ -80,7 +101,7 @@ class Table:
     def _take(self, batch: "RecordBatch", before: int, chunk: Chunk) -> None:
         with _readable(self.path):
             texts: list[Any] = list(batch.column(self.text_column).to_pylist())
-        reasons = [fault_of(one, self.text_column) for one in texts]
+        reasons = [fault_of(one, self.text_column) or _too_long(one) for one in texts]
         good = [at for at, reason in enumerate(reasons) if not reason]
         for at, reason in enumerate(reasons):
             if reason:
@@ -98,6 +119,11 @@ class Table:
 
     def kinds(self) -> dict[str, str]:
         return dict.fromkeys(self.columns, "mixed")
+
+
+def _too_long(text: str) -> str:
+    is_long = len(text) > LONGEST_LINE >> 2 and len(text.encode()) > LONGEST_LINE
+    return f"longer than {LONGEST_LINE >> 20} MiB" if is_long else ""
 
 
 def _rows(batch: "RecordBatch") -> Iterator[dict[str, Any]]:
@@ -233,7 +259,7 @@ class _readable:  # noqa: N801  # reads as a clause
 
 
 def _first_line(error: BaseException | None) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return printable((str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."))
 
 
 def _types() -> "dict[str, DataType]":
