@@ -165,9 +165,15 @@ def load_model(path: Path | str) -> Any:
     stock = {name: names[name] for name in _own_classes}
     names.update(_own_classes)
     try:
-        return keras.saving.load_model(path)
+        return load_stock_model(path)
     finally:
         names.update(stock)
+
+
+def load_stock_model(path: Path | str) -> Any:
+    """A .keras file with Keras's own layers; raises as ``load_model`` does."""
+    # Said again, as a process may have switched it off.
+    return keras.saving.load_model(path, safe_mode=True)
 
 
 def lstm_paths(model: Any) -> dict[str, str]:
