@@ -11,6 +11,7 @@ from sentilab.readable import listed, most_unpacked, printable, too_large
 
 # What a row costs at the least once Python holds it.
 BYTES_A_ROW = 256
+SMALL_FILE = 4 << 20
 BATCH_ROWS, BATCH_ROWS_NESTED = 4096, 16
 
 
@@ -33,8 +34,10 @@ def _read(path: Path, columns: list[str] | None) -> Any:
     if columns is not None and not set(columns) <= set(schema.names):
         raise ValueError(f"its columns are {listed(schema.names)}")
     fields = [one for one in schema if columns is None or one.name in columns]
-    texts = [one.name for one in fields if pa.types.is_string(one.type) or _is_large(one.type)]
-    # Texts that are named again and again are read as numbers, and counted before they are made.
+    # In a small file texts that are named again and again are read as numbers, and counted before they
+    # are made. In a large one that would cost as much as the rest.
+    is_small = path.stat().st_size < SMALL_FILE
+    texts = [one.name for one in fields if is_small and _is_text(one.type)]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         limit = most_unpacked(path)
         names = {one.name for one in fields}
@@ -57,10 +60,11 @@ def _read(path: Path, columns: list[str] | None) -> Any:
     return table
 
 
-def _is_large(kind: Any) -> bool:
+def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_large_string(kind) or pa.types.is_binary(kind))
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
+    return any(one(kind) for one in kinds)
 
 
 def _require_small(metadata: Any, names: set[str], limit: int) -> None:

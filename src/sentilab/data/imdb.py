@@ -291,13 +291,15 @@ def _from_parquet(path: Path) -> Dataset:
         labels = table["label"].cast(pa.int64()).to_numpy()
         split = table["split"].cast(pa.string())
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{path}: not the reviews as a Parquet table ({error}).") from error
+        raise DataError(
+            f"{path}: not the reviews as a Parquet table ({printable(str(error))})."
+        ) from error
+    if sum(one.null_count for one in table.columns):
+        raise DataError(f"{path}: no value may be missing; fetch it again.")
     is_train = pc.equal(split, "train").to_numpy()
     known = is_train | pc.equal(split, "test").to_numpy()
-    if sum(one.null_count for one in table.columns) or not (np.isin(labels, (0, 1)) & known).all():
-        raise DataError(
-            f"{path}: labels must be 0 and 1, splits train and test, and no value may be missing."
-        )
+    if not table.num_rows or not (np.isin(labels, (0, 1)) & known).all():
+        raise DataError(f"{path}: labels must be 0 and 1, and splits train and test.")
     numbers = table["id"].to_numpy().astype(str)
     order = np.lexsort((numbers, labels, ~is_train))
     numbers, labels, is_train = numbers[order], labels[order], is_train[order]

@@ -93,7 +93,9 @@ def _texts_of_parquet(path: Path) -> ArrowTexts:
         table = read_table(path, ["id", "text"]).sort_by("id")
         require_texts(table)
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{path}: not the unlabelled reviews ({error}); fetch it again.") from error
+        raise DataError(
+            f"{path}: not the unlabelled reviews ({printable(str(error))}); fetch it again."
+        ) from error
     if table["text"].null_count:
         raise DataError(f"{path}: a text is missing; fetch it again.")
     return ArrowTexts(table["text"])

@@ -20,10 +20,10 @@ from sentilab.layers.path import (
     choosing,
     here,
     load_model,
-    load_stock_model,
     lstm_path,
     lstm_paths,
     require_fused,
+    safely,
 )
 from sentilab.layers.pooling import Pooling, PoolingKind
 from sentilab.layers.reencoding import Reencoding
@@ -52,8 +52,8 @@ __all__ = [
     "choosing",
     "here",
     "load_model",
-    "load_stock_model",
     "lstm_path",
     "lstm_paths",
     "require_fused",
+    "safely",
 ]

@@ -1,7 +1,7 @@
 """Which code computes a model's LSTMs, and why."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import keras
 from keras.src import api_export
+from keras.src.saving import serialization_lib
 
 from sentilab import kernels
 from sentilab.errors import SentilabError
@@ -165,15 +166,18 @@ def load_model(path: Path | str) -> Any:
     stock = {name: names[name] for name in _own_classes}
     names.update(_own_classes)
     try:
-        return load_stock_model(path)
+        return keras.saving.load_model(path)
     finally:
         names.update(stock)
 
 
-def load_stock_model(path: Path | str) -> Any:
-    """A .keras file with Keras's own layers; raises as ``load_model`` does."""
-    # Said again, as a process may have switched it off.
-    return keras.saving.load_model(path, safe_mode=True)
+def safely() -> AbstractContextManager[None]:
+    """In this context Keras's safe mode is on, also where a process has switched it off for all.
+
+    Keras asks for the switch first, and only then for the argument ``safe_mode``.
+    """
+    scope: AbstractContextManager[None] = serialization_lib.SafeModeScope(True)
+    return scope
 
 
 def lstm_paths(model: Any) -> dict[str, str]:

@@ -30,17 +30,18 @@ def load(path: Path, *, kernels: "KernelChoice" = "auto") -> Any:
 
     if not path.is_file():
         raise SentilabError(f"{path}: there is no model here.")
-    read = layers.load_stock_model if kernels == "keras" else layers.load_model
+    read = import_keras().saving.load_model if kernels == "keras" else layers.load_model
     try:
-        keras_file.require_harmless(path)
-        with layers.choosing(kernels):
+        with layers.choosing(kernels), layers.safely():
+            keras_file.require_harmless(path)
             model = read(path)
         keras_file.require_finite(model)
     except SentilabError:
         raise
     # A damaged configuration makes Keras and its layers raise whatever there is.
     except Exception as error:
-        said = printable(str(error) or type(error).__name__, 300)
+        cause = str(error).rpartition("Exception encountered: ")[2] or type(error).__name__
+        said = printable(cause, 300)
         raise SentilabError(f"{path}: Keras cannot load this model ({said}).") from error
     if kernels == "fused":
         layers.require_fused(model)

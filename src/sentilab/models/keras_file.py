@@ -15,6 +15,8 @@ import numpy as np
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 WEIGHTS = "model.weights.h5"
 LARGEST_CONFIG = 16 << 20
+# Where Keras's functions of a model are; elsewhere in it a name may be that of a class.
+FUNCTIONS = {"activations", "initializers", "losses", "metrics", "regularizers"}
 
 
 def require_harmless(path: Path) -> None:
@@ -36,6 +38,7 @@ def require_harmless(path: Path) -> None:
             numbers = _numbers_in(weights)
     if not isinstance(config, dict):
         raise ValueError("its configuration is no object")
+    _require_functions(config)
     wanted = _numbers_of(config)
     if wanted is not None and wanted > numbers:
         raise ValueError(f"its layers have {wanted:,} numbers, and its weights are {numbers:,}")
@@ -49,27 +52,43 @@ def require_finite(model: Any) -> None:
             raise ValueError(f"its weight {one.path} holds what is no number")
 
 
+def _require_functions(config: Any) -> None:
+    """Raises ValueError for a function that is one of Keras's classes, which would then be called."""
+    parts = list(config.values()) if isinstance(config, dict) else config
+    if not isinstance(parts, list):
+        return
+    if isinstance(config, dict) and config.get("class_name") == "function":
+        package, _, name = str(config.get("module")).partition(".")
+        if package == "keras" and name not in FUNCTIONS:
+            raise ValueError(
+                f"{config.get('module')}.{config.get('config')} is no function of a model"
+            )
+    for one in parts:
+        _require_functions(one)
+
+
 def _numbers_in(weights: Any) -> int:
     """How many numbers an HDF5 file holds. Raises ValueError for one that is not all there is to it."""
     import h5py
 
     numbers = 0
 
-    def count(name: str, one: Any) -> None:
+    # What a visitor returns ends the visit; h5py loses what it raises.
+    def elsewhere(name: str, link: Any) -> str | None:
+        return None if isinstance(link, h5py.HardLink) else name
+
+    def not_all_there(name: str, one: Any) -> str | None:
         nonlocal numbers
         if not isinstance(one, h5py.Dataset):
-            return
-        if one.external or one.is_virtual or one.nbytes > one.id.get_storage_size():
-            raise ValueError(f"the numbers of {name} do not lie in it")
+            return None
         numbers += one.size
-
-    def require_hard(name: str, link: Any) -> None:
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{name} lies elsewhere")
+        apart = one.external or one.is_virtual or one.nbytes > one.id.get_storage_size()
+        return name if apart else None
 
     with h5py.File(weights, "r") as file:
-        file.visititems_links(require_hard)
-        file.visititems(count)
+        name = file.visititems_links(elsewhere) or file.visititems(not_all_there)
+    if name is not None:
+        raise ValueError(f"the numbers of {name} do not lie in it")
     return numbers
 
 

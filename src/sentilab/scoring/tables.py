@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from arro3.core import DataType, Field, RecordBatch, RecordBatchReader
 
 BATCH = 512
-# Of a small file few at once: a long text that is named in each row takes a few bytes of it.
-SMALL_FILE, BATCH_OF_SMALL = 1 << 20, 8
+# A small file is gone through before it is read: a long text that is named in each row takes a few bytes
+# of it. What is looked at is a few rows at a time, and then as many as take no more than this.
+SMALL_FILE, LOOKED_AT = 8 << 20, 2
+LARGEST_BATCH = 16 << 20
 BYTES_A_ROW = 256
 ROW_GROUP = 4 * 4096
 _END = b"\xff\xff\xff\xff\0\0\0\0"
@@ -47,32 +49,31 @@ class Table:
 
     def __init__(self, path: Path, wanted: str | None) -> None:
         """Raises DataError if the file cannot be read, SettingsError if no column can be the texts."""
-        self.path = path
+        self.path, self._batch = path, LOOKED_AT
         self.schema = self._open().schema
         self.columns = list(self.schema.names)
         require_distinct(str(path), self.columns)
         self.text_column = text_column(str(path), self.columns, wanted)
-        if path.stat().st_size < SMALL_FILE:
-            self._require_small()
+        self._batch = self._batch_for_it() if path.stat().st_size < SMALL_FILE else BATCH
 
     def _open(self) -> "RecordBatchReader":
         arro3_io = arro3("io")
         if not self.path.is_file():
             raise DataError(f"{self.path}: there is no such file.")
         with _readable(self.path):
-            rows = BATCH_OF_SMALL if self.path.stat().st_size < SMALL_FILE else BATCH
-            reader: RecordBatchReader = arro3_io.read_parquet(self.path, batch_size=rows)
+            reader: RecordBatchReader = arro3_io.read_parquet(self.path, batch_size=self._batch)
             return reader
 
-    def _require_small(self) -> None:
-        """Raises DataError for a small file that unpacks to hours of work, before any is done."""
-        unpacked, limit = 0, most_unpacked(self.path)
+    def _batch_for_it(self) -> int:
+        """How many rows of the file to read at once. Raises DataError if it unpacks to hours of work."""
+        unpacked, largest, limit = 0, 1, most_unpacked(self.path)
         reader = self._open()
         while True:
             with _readable(self.path):
                 batch = next(reader, None)
             if batch is None:
-                return
+                return max(LOOKED_AT, min(BATCH, LARGEST_BATCH * LOOKED_AT // largest))
+            largest = max(largest, batch.nbytes)
             unpacked += batch.nbytes + BYTES_A_ROW * batch.num_rows
             if unpacked > limit:
                 raise DataError(f"{self.path}: {too_large(unpacked)}.")

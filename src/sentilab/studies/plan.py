@@ -1,8 +1,10 @@
 """What to run, in which order, once each."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from operator import itemgetter
 from pathlib import Path
 
 from sentilab import models
@@ -165,18 +167,17 @@ def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[
     ordered = sorted(
         folders.items(), key=lambda item: (turn(item[1]), fill.depth(item[1]), *_effort(item[1]))
     )
-    alike: dict[str, list[tuple[Path, RunSettings]]] = {}
+    shorter: dict[str, list[tuple[int, Path]]] = {}
     for folder, settings in ordered:
-        alike.setdefault(_but_for_its_end(settings), []).append((folder, settings))
+        if settings.early_stopping is None:
+            shorter.setdefault(_but_for_its_end(settings), []).append((settings.epochs, folder))
+    for alike in shorter.values():
+        alike.sort()
     donors: dict[Path, Path] = {}
     for folder, settings in ordered:
-        shorter = [
-            (other.epochs, where)
-            for where, other in alike[_but_for_its_end(settings)]
-            if other.epochs < settings.epochs and _same_start(other, settings)
-        ]
-        if shorter:
-            donors[folder] = max(shorter, key=lambda pair: pair[0])[1]
+        alike = shorter.get(_but_for_its_end(settings), []) if _may_go_on(settings) else []
+        if at := bisect_left(alike, settings.epochs, key=itemgetter(0)):
+            donors[folder] = alike[at - 1][1]
     continued = set(donors.values())
     for folder, settings in ordered:
         teacher = where_is.get(settings.teaching.teacher) if settings.teaching else None
@@ -184,19 +185,17 @@ def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[
 
 
 def _but_for_its_end(settings: RunSettings) -> str:
-    """Equal for runs that may have the same start."""
+    """Equal for runs whose first epochs are the same, bit for bit."""
     return replace(settings, epochs=1, early_stopping=None).fingerprint("")
 
 
-def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
-    """Whether the longer run's first epochs are the shorter one's, bit for bit."""
+def _may_go_on(settings: RunSettings) -> bool:
+    """Whether a run may start from where a shorter one has ended."""
     # A schedule falls to 0 at the run's own end.
-    if shorter.early_stopping is not None or shorter.schedule is not None:
+    if settings.schedule is not None:
         return False
     # A run that is to end with its best weights must have watched them from the start.
-    if longer.early_stopping is not None and longer.early_stopping.restore_best:
-        return False
-    return replace(longer, epochs=shorter.epochs, early_stopping=None) == shorter
+    return settings.early_stopping is None or not settings.early_stopping.restore_best
 
 
 def _effort(settings: RunSettings) -> tuple[bool, int, int]:

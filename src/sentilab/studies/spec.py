@@ -68,6 +68,7 @@ from sentilab.training import (
     WeightAveraging,
 )
 from sentilab.training.ensembling import How, ensemble_settings
+from sentilab.training.settings import LARGEST_SEED
 
 AT_THE_TOP = (
     "name",
@@ -284,8 +285,10 @@ def _study(top: _Table, path: Path) -> StudySpec:
             f'two runs are named "{printable(repeated)}"; a grid\'s name needs its settings in braces',
         )
     seeds = top.list_of(int, "seeds", [DEFAULT_SEED])
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise top.error("seeds", "must be one or more different whole numbers from 0 up")
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) > LARGEST_SEED:
+        raise top.error(
+            "seeds", f"must be one or more different whole numbers from 0 to {LARGEST_SEED}"
+        )
     source = data.text("source", "imdb")
     without = data.text("without", "")
     if without not in ("", ORIGINALS):

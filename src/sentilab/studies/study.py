@@ -268,7 +268,9 @@ def read_results(folder: Path) -> StudyResults:
         raise SentilabError(f"{path}: {error}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SentilabError(f"{path}: not a study's facts ({printable(shown(error))}).") from error
-    write_index(runs, folder / "runs.csv")
+    # It says nothing that the folders do not; these may be somebody's whom one only asks.
+    with suppress(OSError):
+        write_index(runs, folder / "runs.csv")
     return results
 
 
