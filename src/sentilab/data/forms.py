@@ -98,9 +98,9 @@ def _separated_records(lines: list[bytes], columns: list[str], separator: str) -
 def _records_as_they_stand(
     lines: list[bytes], columns: list[str], separator: str, repeated: Repeated | None
 ) -> Records:
-    at = 1
+    told, at = f"the header has {len(columns)} ({listed(columns)})", 1
     while at < len(lines):
-        record, used = _record_at(lines, at, columns, separator)
+        record, used = _record_at(lines, at, columns, told, separator)
         if repeated and isinstance(record, Row) and used > 2:
             inside = lines[at + 1 : at + used - 1]
             if any(_is_record_of_its_own(line, columns, separator, repeated) for line in inside):
@@ -148,9 +148,12 @@ def _shown(line: bytes) -> str:
 
 
 def _record_at(
-    lines: list[bytes], at: int, columns: list[str], separator: str
+    lines: list[bytes], at: int, columns: list[str], told: str, separator: str
 ) -> tuple[Row | BadRow | None, int]:
-    """The record that begins in line ``at`` (from 0) and how many lines it took."""
+    """The record that begins in line ``at`` (from 0) and how many lines it took.
+
+    ``told`` is what an error says of the header.
+    """
     number = at + 1
     raw = _shown(lines[at])
     if not raw:
@@ -183,7 +186,7 @@ def _record_at(
         if len(fields) == len(columns):
             return Row(number, dict(zip(columns, fields, strict=True)), gathered), used
         if used == 1:
-            reason = f"{len(fields)} fields where the header has {len(columns)} ({listed(columns)})"
+            reason = f"{len(fields)} fields where {told}"
             return BadRow(number, reason, raw), 1
         break
     # What was gathered makes no record: the quote is a stray one, and only its own line is lost.

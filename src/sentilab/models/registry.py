@@ -138,11 +138,10 @@ def names() -> tuple[str, ...]:
 def describe(name: str) -> Registered:
     """What is registered under ``name``; raises SettingsError with the nearest names."""
     if not isinstance(name, str) or name not in _registered:
-        near = difflib.get_close_matches(str(name), _registered, n=1)
+        told = printable(name) if isinstance(name, str) else shown(name)
+        near = difflib.get_close_matches(told, _registered, n=1)
         hint = f'Did you mean "{near[0]}"? ' if near else ""
-        raise SettingsError(
-            f'There is no model "{printable(str(name))}". {hint}Models: {", ".join(_registered)}.'
-        )
+        raise SettingsError(f'There is no model "{told}". {hint}Models: {", ".join(_registered)}.')
     return _registered[name]
 
 

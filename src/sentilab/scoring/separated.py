@@ -160,6 +160,7 @@ class _Records:
     ) -> None:
         self._feed, self._separator, self._names = _Feed(lines), separator, columns
         self._offset, self._place = start.offset, start.place
+        self._told = f"the header has {len(columns)} ({listed(columns)})"
 
     def __iter__(self) -> Iterator[_Record]:
         feed, wanted = self._feed, len(self._names)
@@ -200,7 +201,7 @@ class _Records:
             return UNCLOSED
         if not found:
             return ""
-        return f"{found} fields where the header has {len(self._names)} ({listed(self._names)})"
+        return f"{found} fields where {self._told}"
 
     def _explained(self, error: Exception) -> str:
         taken = self._feed.taken

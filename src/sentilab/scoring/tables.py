@@ -5,6 +5,7 @@ and a Parquet file cannot.
 """
 
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -34,6 +35,7 @@ BATCH = 512
 # A small file is gone through before it is read: a long text that is named in each row takes a few bytes
 # of it. What is looked at is a few rows at a time, and then as many as take no more than this.
 SMALL_FILE, LOOKED_AT = 8 << 20, 2
+BATCHES_LOOKED_AT, BATCH_OF_MANY = 10_000, 32
 LARGEST_BATCH = 16 << 20
 BYTES_A_ROW = 256
 ROW_GROUP = 4 * 4096
@@ -65,18 +67,28 @@ class Table:
             return reader
 
     def _batch_for_it(self) -> int:
-        """How many rows of the file to read at once. Raises DataError if it unpacks to hours of work."""
+        """How many rows of a small file to read at once. Raises DataError if it unpacks to hours of work."""
+        largest, to_the_end = self._largest(BATCHES_LOOKED_AT)
+        rows = max(LOOKED_AT, min(BATCH, LARGEST_BATCH * LOOKED_AT // largest))
+        if not to_the_end:
+            self._batch = rows = min(rows, BATCH_OF_MANY)
+            self._largest()
+        return rows
+
+    def _largest(self, batches: int | None = None) -> tuple[int, bool]:
+        """(bytes of the largest batch among the first so many, whether these were all)."""
         unpacked, largest, limit = 0, 1, most_unpacked(self.path)
         reader = self._open()
-        while True:
+        for _ in range(batches) if batches else itertools.count():
             with _readable(self.path):
                 batch = next(reader, None)
             if batch is None:
-                return max(LOOKED_AT, min(BATCH, LARGEST_BATCH * LOOKED_AT // largest))
+                return largest, True
             largest = max(largest, batch.nbytes)
             unpacked += batch.nbytes + BYTES_A_ROW * batch.num_rows
             if unpacked > limit:
                 raise DataError(f"{self.path}: {too_large(unpacked)}.")
+        return largest, False
 
     def chunks(self, start: Position, rows: int) -> Iterator[Chunk]:
         place, chunk = 0, Chunk(start)
@@ -106,7 +118,7 @@ class Table:
         good = [at for at, reason in enumerate(reasons) if not reason]
         for at, reason in enumerate(reasons):
             if reason:
-                row = next(iter(_rows(batch.slice(at, 1))))
+                row = next(iter(self._rows(batch.slice(at, 1))))
                 chunk.bad.append(BadRow(before + at + 1, reason, as_text(row)[:SHOWN_OF_RAW]))
         if good:
             kept = batch if len(good) == len(texts) else batch.take(np.asarray(good, np.uint64))
@@ -116,7 +128,14 @@ class Table:
 
     def rows(self, chunk: Chunk) -> Iterator[dict[str, Any]]:
         for batch in chunk.batches:
-            yield from _rows(batch)
+            yield from self._rows(batch)
+
+    def _rows(self, batch: "RecordBatch") -> Iterator[dict[str, Any]]:
+        # Times that Python has no words for, and the like.
+        with _readable(self.path):
+            columns = [batch.column(at).to_pylist() for at in range(batch.num_columns)]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(batch.column_names, values, strict=True))
 
     def kinds(self) -> dict[str, str]:
         return dict.fromkeys(self.columns, "mixed")
@@ -125,12 +144,6 @@ class Table:
 def _too_long(text: str) -> str:
     is_long = len(text) > LONGEST_LINE >> 2 and len(text.encode()) > LONGEST_LINE
     return f"longer than {LONGEST_LINE >> 20} MiB" if is_long else ""
-
-
-def _rows(batch: "RecordBatch") -> Iterator[dict[str, Any]]:
-    columns = [batch.column(at).to_pylist() for at in range(batch.num_columns)]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(batch.column_names, values, strict=True))
 
 
 class TableSink:

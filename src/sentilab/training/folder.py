@@ -283,7 +283,8 @@ def _predictions_of(table: Any) -> Predictions:
     if len(asked) == 1:
         columns.insert(0, 1 - columns[0])
     probabilities = np.stack(columns, axis=1)
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+    # Their last bits may be beyond.
+    if not (np.abs(probabilities - 0.5) <= 0.5 + 1e-6).all():
         raise ValueError("a probability is missing, or not between 0 and 1")
     number_of = {name: number for number, name in enumerate(label_names)}
     return Predictions(
