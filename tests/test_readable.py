@@ -35,6 +35,7 @@ FORM = {"name": str, "seconds": [float], "more?": (int, None), "each?": {"*": fl
         ({"name": "a", "seconds": 3}, "seconds is 3; it must be a list"),
         ({"name": "a", "seconds": [], "more": "x"}, "more is 'x'; it must be a whole number or null"),
         ({"name": "a", "seconds": [], "each": {"b": "c"}}, "each.b is 'c'; it must be a number"),
+        ({"name": "a", "seconds": [10**400]}, f"seconds[1] is 1{'0' * 99}...; it must be a number"),
         ([], "it is []; it must be an object"),
     ],
 )  # fmt: skip

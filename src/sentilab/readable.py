@@ -135,7 +135,10 @@ def _is_one(value: Any, form: Form) -> bool:
     if isinstance(value, bool) and form in (int, float):
         return False
     if form is float:
-        return isinstance(value, int | float) and math.isfinite(value)
+        try:
+            return isinstance(value, int | float) and math.isfinite(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            return False
     return isinstance(value, form)
 
 

@@ -26,6 +26,7 @@ DEFAULT_SEED = 297
 # What the parts beneath can hold: an int32, and what NumPy and Keras take as a seed.
 LARGEST = 2**31 - 1
 LARGEST_SEED = 2**32 - 1
+LARGEST_WHOLE = 2**63 - 1
 MOST_FOLDS = 1_000
 
 # Settings that are tables of their own.
@@ -95,6 +96,7 @@ class RunSettings:
             raise SettingsError(
                 f"model_settings is {shown(self.model_settings)}; it must be a table."
             )
+        _require_plain("model_settings", self.model_settings)
         require("batch_size", self.batch_size, int, lowest=1, highest=LARGEST)
         require("epochs", self.epochs, int, lowest=1, highest=LARGEST)
         require("learning_rate", self.learning_rate, float, lowest=0)
@@ -151,6 +153,22 @@ class RunSettings:
             f"{self.model}-b{self.batch_size}-e{self.epochs}-s{self.seed}-{self.protocol}"
             f"-{self.fingerprint(data_fingerprint)[:10]}"
         )
+
+
+def _require_plain(name: str, value: object) -> None:
+    """Raises SettingsError for what JSON cannot hold, or holds and nobody can mean."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _require_plain(f"{name}.{printable(str(key))}", one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _require_plain(name, one)
+    elif isinstance(value, float):
+        require(name, value, float)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        require(name, value, int, lowest=-LARGEST_WHOLE, highest=LARGEST_WHOLE)
+    elif not isinstance(value, str | bool | None):
+        raise SettingsError(f"{name} is {shown(value)}; it must be a number, a text or a list.")
 
 
 def _require_fold(folds_name: str, folds: int | None, fold_name: str, fold: int | None) -> None:
