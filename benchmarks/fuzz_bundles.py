@@ -18,27 +18,18 @@ import argparse
 import contextlib
 import json
 import os
-import resource
-import select
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bounded import MOST_RESIDENT, SECONDS, Outcome, Worker, remove, serve, unclear
+from benchmarks.bounded import table as tabled
 from benchmarks.driver import ROOT
 from benchmarks.mutations import KINDS, mutant
 
-SECONDS = 10.0
-# Above what the process has before it loads the mutant: resident, and address space.
-MOST_RESIDENT = 512 << 20
-MOST_ADDRESSES = 4 << 30
 ENGINES = ("auto", "native", "onnx", "int8")
 MODELS = ("bilstm1", "bilstm1-masked", "bilstm2", "mlp", "cnn")
 # An error need name no file where there is none to name.
@@ -65,18 +56,6 @@ class Case:
         turns = next((usual[one] for one in usual if self.kind.startswith(one)), ENGINES)
         number = self.seed // len(MODELS)
         return turns[number % len(turns)] if number % 4 else ENGINES[number // 4 % len(ENGINES)]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """``verdict`` is "refused", "loaded" or "FINDING"; ``said`` the message, or what went wrong."""
-
-    kind: str
-    seed: int
-    verdict: str
-    said: str
-    seconds: float = 0.0
-    mebibytes: float = 0.0
 
 
 def judged(path: Path, engine: str) -> tuple[str, str]:
@@ -114,17 +93,10 @@ def judged(path: Path, engine: str) -> tuple[str, str]:
 def _judged_message(said: str, path: Path) -> tuple[str, str]:
     from sentilab.bundle.format import MANIFEST, OPTIONAL, REQUIRED
 
-    try:
-        said.encode()
-    except UnicodeEncodeError:
-        return "FINDING", f"a message that cannot be written: {ascii(said)[:300]}"
-    plain = said.replace(str(path), "", 1)
-    names = (MANIFEST, *REQUIRED, *OPTIONAL, *WITHOUT_FILE)
-    if str(path) not in said or not any(one in plain for one in names):
-        return "FINDING", f"a message that does not name the file: {said[:300]}"
-    if len(plain) > 1_500 or any(ord(one) < 32 and one != "\n" for one in plain):
-        return "FINDING", f"a message too long, or with control characters: {ascii(said)[:300]}"
-    return "refused", plain
+    fault = unclear(said, path, (MANIFEST, *REQUIRED, *OPTIONAL, *WITHOUT_FILE))
+    if not fault and str(path) not in said:
+        fault = f"a message that does not name the bundle: {said[:300]}"
+    return ("FINDING", fault) if fault else ("refused", said.replace(str(path), "", 1))
 
 
 def bases(folder: Path) -> dict[str, Path]:
@@ -166,100 +138,23 @@ def contents_of(bundle: Path) -> dict[str, bytes]:
 
 
 def work(folder: Path) -> None:
-    """A worker: a case a line on standard input, an outcome a line on standard output."""
     kept = {name: contents_of(folder / name) for name in MODELS}
     place = Path(tempfile.mkdtemp(prefix="mutants-", dir=folder))
     # What every load needs is loaded first, so that a mutant is charged for itself alone.
     for name in MODELS:
         for engine in ENGINES if name != "cnn" else ("onnx",):
             assert judged(folder / name, engine) == ("loaded", ""), (name, engine)
-    limit = _status("VmSize") + MOST_ADDRESSES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    print("ready", flush=True)
-    for line in sys.stdin:
-        case = Case(**json.loads(line))
-        path = place / f"{case.kind}-{case.seed}{'.zip' if case.seed % 2 else ''}"
+
+    def make(kind: str, seed: int) -> Path:
+        path = place / f"{kind}-{seed}{'.zip' if seed % 2 else ''}"
         try:
-            mutant(kept[case.base], case.kind, case.seed, path)
-        except Exception as error:
-            _remove(path)
-            said = f"it could not be made: {type(error).__name__}: {error}"[:300]
-            print(json.dumps(asdict(Outcome(case.kind, case.seed, "UNMADE", said))), flush=True)
-            continue
-        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-        before, start = _status("VmRSS"), time.perf_counter()
-        verdict, said = judged(path, case.engine)
-        seconds, memory = time.perf_counter() - start, _status("VmHWM") - before
-        if memory > MOST_RESIDENT:
-            verdict, said = "FINDING", f"{memory >> 20} MiB of memory; {verdict} {said}"
-        _remove(path)
-        found = Outcome(case.kind, case.seed, verdict, said, seconds, memory / (1 << 20))
-        print(json.dumps(asdict(found)), flush=True)
+            mutant(kept[Case(kind, seed).base], kind, seed, path)
+        except Exception:
+            remove(path)
+            raise
+        return path
 
-
-def _status(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) << 10
-    raise LookupError(key)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-class Worker:
-    """A process that judges mutants, started anew when one has brought it down."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._start()
-
-    def _start(self) -> None:
-        command = [sys.executable, "-m", "benchmarks.fuzz_bundles", "--work", str(self._folder)]
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        if self._line(120) != b"ready\n":
-            raise SystemExit("The worker cannot load the bundles that were not damaged.")
-
-    def judge(self, case: Case) -> Outcome:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asdict(case)).encode() + b"\n")
-        self._process.stdin.flush()
-        line = self._line(SECONDS + 20)  # making the mutant takes time too
-        if line:
-            found = Outcome(**json.loads(line))
-            if found.seconds > SECONDS:
-                return Outcome(**{**asdict(found), "verdict": "FINDING", "said": "too slow"})
-            return found
-        self.stop()
-        code = self._process.returncode
-        how = "no answer in time" if code == -signal.SIGKILL else f"the process ended with {code}"
-        self._start()
-        return Outcome(case.kind, case.seed, "FINDING", how)
-
-    def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-
-    def _line(self, seconds: float) -> bytes:
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], seconds)
-        if not ready:
-            return b""
-        line: bytes = self._process.stdout.readline()
-        if not line:
-            self._process.wait()
-        return line
+    serve(make, lambda kind, seed, path: judged(path, Case(kind, seed).engine))
 
 
 def planned(mutants: int, only: Sequence[str], seed: int) -> Iterator[Case]:
@@ -277,21 +172,7 @@ def planned(mutants: int, only: Sequence[str], seed: int) -> Iterator[Case]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    kinds = list(dict.fromkeys(one.kind for one in outcomes))
-    lines = [
-        "| kind | mutants | refused | loaded | findings | slowest (s) | most memory (MiB) |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for kind in (*kinds, "all"):
-        of_kind = [one for one in outcomes if kind in (one.kind, "all")]
-        counts = Counter(one.verdict for one in of_kind)
-        slowest = max(one.seconds for one in of_kind)
-        most = max(one.mebibytes for one in of_kind)
-        lines.append(
-            f"| {kind.replace('_', ' ')} | {len(of_kind):,} | {counts['refused']:,} | "
-            f"{counts['loaded']:,} | {counts['FINDING']:,} | {slowest:.2f} | {most:.0f} |"
-        )
-    return "\n".join(lines)
+    return tabled(outcomes, "mutants", "loaded")
 
 
 def main() -> None:
@@ -308,10 +189,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
         folder = Path(place)
         bases(folder)
-        worker = Worker(folder)
+        worker = Worker("benchmarks.fuzz_bundles", folder)
         stack.callback(worker.stop)
         for number, case in enumerate(planned(given.mutants, given.kind, given.seed), start=1):
-            found = worker.judge(case)
+            found = worker.judge(case.kind, case.seed)
             outcomes.append(found)
             if found.verdict in ("FINDING", "UNMADE"):
                 print(f"{found.verdict} {found.kind} {found.seed}: {found.said}", flush=True)

@@ -77,7 +77,8 @@ def either(contents: Contents, random: Random, path: Path) -> None:
 # Bytes
 
 
-def _damaged(content: bytes, random: Random) -> bytes:
+def damaged(content: bytes, random: Random) -> bytes:
+    """The bytes with some flipped, cut, added, moved or overwritten."""
     changed = bytearray(content)
     if not changed:
         return b"\0"
@@ -105,7 +106,7 @@ def _damaged(content: bytes, random: Random) -> bytes:
 @kind
 def bytes_of_a_file(contents: Contents, random: Random, path: Path) -> None:
     name = random.choice(sorted(contents))
-    contents[name] = _damaged(contents[name], random)
+    contents[name] = damaged(contents[name], random)
     either(contents, random, path)
 
 
@@ -113,7 +114,7 @@ def bytes_of_a_file(contents: Contents, random: Random, path: Path) -> None:
 def bytes_of_a_file_with_checksums(contents: Contents, random: Random, path: Path) -> None:
     name = random.choice(sorted(set(contents) - {MANIFEST}))
     for _ in range(random.choice((1, 1, 3))):
-        contents[name] = _damaged(contents[name], random)
+        contents[name] = damaged(contents[name], random)
     either(mended(contents), random, path)
 
 
@@ -134,7 +135,7 @@ def file_missing_or_exchanged(contents: Contents, random: Random, path: Path) ->
 
 # JSON
 
-_VALUES: tuple[Any, ...] = (
+VALUES: tuple[Any, ...] = (
     None,
     True,
     False,
@@ -198,7 +199,8 @@ def _places(plain: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _restructured(content: bytes, random: Random) -> bytes:
+def restructured(content: bytes, random: Random) -> bytes:
+    """JSON with members left out, exchanged or of other values."""
     plain = json.loads(content)
     mark = '"<here>"'
     raw = ""
@@ -225,7 +227,7 @@ def _restructured(content: bytes, random: Random) -> bytes:
         elif way == 5 and isinstance(holder[key], list):
             holder[key] = holder[key] * random.choice((0, 2, 7)) + random.choice(([], [None], [0]))
         else:
-            holder[key] = random.choice(_VALUES)
+            holder[key] = random.choice(VALUES)
     text = json.dumps(plain, ensure_ascii=random.random() < 0.5).replace(mark, raw)
     if random.random() < 0.1 and text.startswith("{"):
         text = '{"format": 1, "files": {}, "words": [], ' + text[1:]  # keys twice
@@ -235,7 +237,7 @@ def _restructured(content: bytes, random: Random) -> bytes:
 @kind
 def json_structure(contents: Contents, random: Random, path: Path) -> None:
     name = random.choice((MANIFEST, *JSON_FILES))
-    contents[name] = _restructured(contents[name], random)
+    contents[name] = restructured(contents[name], random)
     either(mended(contents) if name != MANIFEST else contents, random, path)
 
 
@@ -575,7 +577,7 @@ def _constant(model: Any, random: Random) -> None:
     elif way == 2:
         tensor.data_type = random.randrange(24)
     elif way == 3:
-        tensor.raw_data = _damaged(tensor.raw_data, random)
+        tensor.raw_data = damaged(tensor.raw_data, random)
     elif way == 4:
         tensor.data_location = 1
         location = random.choice(("/etc/passwd", "../../x", "model.onnx", ""))
@@ -659,9 +661,9 @@ def zip_bytes(contents: Contents, random: Random, path: Path) -> None:
     # The list of entries stands at the end; half of the damage is done there.
     if random.random() < 0.5:
         cut = min(len(content), 900)
-        content = content[:-cut] + _damaged(content[-cut:], random)
+        content = content[:-cut] + damaged(content[-cut:], random)
     else:
-        content = _damaged(content, random)
+        content = damaged(content, random)
     path.write_bytes(content)
 
 

@@ -27,7 +27,7 @@ from sentilab.studies import (
 from sentilab.studies import presets as presets_of
 from sentilab.studies.budgeting import Budget, BudgetedStudy
 from sentilab.studies.presets import Preset
-from sentilab.text import Encoding, Vocabulary, cache_folder
+from sentilab.text import Encoding, cache_folder
 from sentilab.training import (
     DEFAULT_SEED,
     Kernels,
@@ -331,8 +331,7 @@ def make_ensemble(
             pretrainings=Path(runs) / "pretraining",
         )
         # From the members' files: what they learned it from need not be there any more.
-        files = [one.path / "vocabulary.json" for one in members]
-        known = [Vocabulary.from_json(one.read_text(encoding="utf-8")) for one in files]
+        known = [one.vocabulary() for one in members]
         vocabulary = united(known, Encoding(settings.words, settings.length))
         return train_run(
             settings,

@@ -320,3 +320,59 @@ def test_a_list_that_cannot_be_written_is_an_error_that_says_where_to(tmp_path: 
     (tmp_path / "taken").write_text("a file, not a folder")
     with pytest.raises(DataError, match="--rejected-folder"):
         read(tmp_path, "text,label\none,a\nbad\n", rejected_folder=tmp_path / "taken")
+
+
+# What benchmarks/fuzz_inputs.py found.
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (",".join(f"c{n}" for n in range(300_000)) + "\n1\n", "wide.csv"),
+        ("t" * 900_000 + ",u\n1,2\n", "long.csv"),
+        ("\x1b[2J,b\n1,2\n", "control.csv"),
+        ('{"\\ud800": 1, "b": 2}\n', "half.jsonl"),
+        ('text,label\na,"' + "l" * 900_000 + '"\n', "label.csv"),
+    ],
+)
+def test_names_are_told_in_one_line_however_long_or_odd(
+    tmp_path: Path, content: str, name: str
+) -> None:
+    with pytest.raises(DataError, match=name) as refused:
+        read(tmp_path, content, name)
+    said = str(refused.value)
+    assert len(said.encode()) < 3_000
+    assert said.replace("\n", "").isprintable()
+
+
+def test_rows_of_a_wide_file_do_not_repeat_its_header(tmp_path: Path) -> None:
+    columns = ["text", "label", *(f"c{n}" for n in range(10_000))]
+    with pytest.raises(DataError, match="no usable rows"):
+        read(tmp_path, ",".join(columns) + "\n" + "1\n" * 2_000)
+    assert (tmp_path / "reviews.rejected.csv").stat().st_size < 1 << 20
+
+
+def column_of(kind: str, rows: int) -> object:
+    import pyarrow as pa
+
+    if kind == "bytes":
+        offsets = pa.py_buffer(np.arange(rows + 1, dtype=np.int32))
+        return pa.Array.from_buffers(
+            pa.string(), rows, [None, offsets, pa.py_buffer(b"\xff" * rows)]
+        )
+    if kind == "time":
+        return pa.array([2**62] * rows, pa.timestamp("ns", "Nowhere/Land"))
+    return pa.array([-(2**31)] * rows, pa.date32())
+
+
+@pytest.mark.parametrize("kind", ["bytes", "time", "date"])
+def test_a_value_that_python_has_no_words_for_is_an_error_of_the_file(
+    tmp_path: Path, kind: str
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"text": ["a", "b"], "label": [0, 1], "more": column_of(kind, 2)})
+    pq.write_table(table, tmp_path / "odd.parquet")
+    with pytest.raises(DataError, match=r"odd\.parquet"):
+        load(tmp_path / "odd.parquet")

@@ -349,3 +349,69 @@ def test_a_parquet_of_unlabelled_reviews_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), path)
     with pytest.raises(DataError, match="splits train and test"):
         imdb.read(path)
+
+
+# What benchmarks/fuzz_inputs.py found.
+
+
+def test_a_header_that_asks_for_gigabytes_is_refused_before_it_gets_them(tmp_path: Path) -> None:
+    long_name = tarfile.TarInfo("aclImdb")
+    long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 1 << 33
+    path = tmp_path / "aclImdb_v1.tar.gz"
+    path.write_bytes(gzip.compress(long_name.tobuf(tarfile.GNU_FORMAT) + bytes(9_999)))
+    with pytest.raises(DataError, match=r"tar\.gz: too large for the IMDB reviews"):
+        load("imdb", data=path)
+
+
+def test_a_member_of_gigabytes_is_refused_before_it_is_passed_over(tmp_path: Path) -> None:
+    other = tarfile.TarInfo("elsewhere")
+    other.size = 1 << 33
+    path = tmp_path / "aclImdb_v1.tar.gz"
+    path.write_bytes(gzip.compress(other.tobuf(tarfile.GNU_FORMAT) + bytes(9_999)))
+    with pytest.raises(DataError, match=r"tar\.gz: too large for the IMDB reviews"):
+        load("imdb", data=path)
+
+
+def test_a_number_of_thousands_of_digits_is_no_reviews(tmp_path: Path) -> None:
+    path = tmp_path / "aclImdb_v1.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo(f"train/pos/{'9' * 5_000}_1.txt"))
+    with pytest.raises(DataError, match="there are no reviews"):
+        load("imdb", data=path)
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "zeros", "itself", "nowhere", "long"])
+def test_what_stands_under_a_reviews_name_and_is_none_is_refused(tmp_path: Path, what: str) -> None:
+    import os
+
+    folder = folder_of(tmp_path)
+    one = folder / "train" / "pos" / "3_3.txt"
+    match what:
+        case "folder":
+            one.mkdir()
+        case "pipe":
+            os.mkfifo(one)
+        case "zeros":
+            one.symlink_to("/dev/zero")
+        case "itself":
+            one.symlink_to(one.name)
+        case "nowhere":
+            one.symlink_to("nowhere")
+        case "long":
+            one.write_bytes(b"a" * 1_000_001)
+    with pytest.raises(DataError, match=r"3_3\.txt"):
+        load("imdb", data=folder)
+
+
+@pytest.mark.parametrize("column", ["text", "id", "label"])
+def test_columns_of_another_kind_are_an_error_of_the_file(tmp_path: Path, column: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = parquet_of(tmp_path)
+    table = pq.read_table(path)
+    lists = pa.array([[[1]]] * table.num_rows)
+    at = table.column_names.index(column)
+    pq.write_table(table.set_column(at, column, lists), path)
+    with pytest.raises(DataError, match=r"imdb-labelled\.parquet: not the reviews"):
+        load("imdb", data=path)

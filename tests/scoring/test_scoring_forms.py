@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentilab.data import files, forms
-from sentilab.errors import DataError, SettingsError
+from sentilab.errors import DataError, SentilabError, SettingsError
 from sentilab.scoring import Scored, records, score_file
 from sentilab.scoring.answers import Naming
 from sentilab.scoring.forms import form_of, open_source
@@ -347,3 +348,38 @@ def test_long_texts_and_many_fields_are_no_limit(score: Score, tmp_path: Path) -
 def test_columns_of_texts_are_guessed_by_the_names_that_training_knows() -> None:
     # Scoring does not import the data package, whose Parquet needs what prediction lacks.
     assert list(records.TEXT_NAMES) == files.TEXT_NAMES
+
+
+# What benchmarks/fuzz_inputs.py found.
+
+
+@pytest.mark.parametrize(("length", "rows"), [(1 << 20, 3_000), (3, 3_000_000)])
+def test_a_small_table_that_unpacks_to_gigabytes_is_refused_before_it_is_scored(
+    score: Score, tmp_path: Path, length: int, rows: int
+) -> None:
+    texts = pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), ["a" * length])
+    pq.write_table(pa.table({"text": texts}), tmp_path / "bomb.parquet", store_schema=False)
+    with pytest.raises(DataError, match=r"bomb\.parquet: it unpacks to more than"):
+        score("bomb.parquet", None, "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_time_that_python_has_no_words_for_is_an_error_of_the_file(
+    score: Score, tmp_path: Path
+) -> None:
+    times = pa.array([2**62], pa.timestamp("us"))
+    pq.write_table(pa.table({"text": ["good"], "at": times}), tmp_path / "odd.parquet")
+    with pytest.raises(DataError, match=r"odd\.parquet: not a readable Parquet file"):
+        score("odd.parquet", None, "out.csv")
+
+
+def test_a_header_of_very_many_columns_is_told_in_one_line(score: Score) -> None:
+    header = ",".join(f"c{n}" for n in range(100_000)).encode()
+    with pytest.raises(SettingsError, match=r"wide\.csv.*and 99,988 more") as refused:
+        score("wide.csv", header + b"\n1\n", "out.csv")
+    assert len(str(refused.value)) < 1_000
+
+
+def test_too_many_bad_rows_name_the_file(score: Score) -> None:
+    with pytest.raises(SentilabError, match=r"bad\.csv: 3 of 3 rows cannot be used"):
+        score("bad.csv", b"text,more\n1\n2\n3\n", "out.csv")

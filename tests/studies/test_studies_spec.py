@@ -226,3 +226,57 @@ def test_every_packaged_study_can_be_read(name: str) -> None:
     asked = {run for question in spec.questions for run in question.runs}
     assert spec.name == name
     assert asked <= {one.name for one in spec.runs}
+
+
+# What benchmarks/fuzz_inputs.py found.
+
+RUN = '[[run]]\nmodel = "mlp"\n'
+MANY = list(range(1, 10_001))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{RUN}batch_size = {MANY}\nepochs = {MANY}\nlearning_rate = {MANY}", "1,000,000,000,000 runs"),
+        (f"seeds = {MANY}\n{RUN}epochs = [1, 2]", "more than the 10,000 trainings"),
+        (f"seeds = [{2**32}]\n{RUN}", "seeds"),
+        (f"{RUN}epochs = {10**30}", "epochs is 10{30}; it must be at most"),
+        (f"{RUN}epochs = 0x{'f' * 5000}", "epochs is a huge int"),
+        (f"epochs = {'9' * 5000}", "not valid TOML"),
+        ("a = " + "[" * 5000 + "]" * 5000, "not valid TOML: nested too deeply"),
+        ("a." * 50_000 + "a = 1", "a key has more parts"),
+        ('[[run]]\nmodel = "mlp"\nname = "{batch_size:>999999999}"\nbatch_size = 1', "cannot be filled in"),
+        ('[[run]]\nmodel = "mlp"\nname = "{model.__class__.__mro__}"', "cannot be filled in"),
+        ('[[run]]\nmodel = {}\nname = "a"', "There is no model"),
+        ('[[run]]\nmodel = "mlp"\nmodel_settings = { units = nan }', "units"),
+        ('[[run]]\nmodel = "mlp"\nschedule = { kind = [] }', r"schedule.kind is \[\]"),
+        (f'[[run]]\nmodel = "mlp"\nmodel_settings = "{"a" * 70_000}"', "model_settings: is 'aaa"),
+        ('[[run]]\nmodel = "mlp"\nname = "\\u001b[2J"', "must be one line"),
+        (f'{RUN}[[run]]\nensemble = [{"x" * 3!r}]', "there is no run"),
+        ("#" * (2 << 20), "larger than a study file"),
+    ],
+)  # fmt: skip
+def test_a_study_that_was_made_to_harm_is_refused_at_once_in_few_words(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said) as refused:
+        studies.read(written(tmp_path, text))
+    assert "mine.toml" in str(refused.value)
+    assert len(str(refused.value)) < 1_000
+    assert str(refused.value).isprintable()
+
+
+def test_folds_without_end_are_refused_before_they_are_planned(tmp_path: Path) -> None:
+    folds = "ensemble = ['a', 'b']\nmodel_settings = { kind = 'stacking', folds = 1_000_000_000 }"
+    runs = "[[run]]\nname = 'a'\nmodel = 'mlp'\n[[run]]\nname = 'b'\nmodel = 'bilstm1'\n"
+    with pytest.raises(SettingsError, match="folds is 1000000000; it must be at most 1000"):
+        studies.read(written(tmp_path, f"{runs}[[run]]\n{folds}"))
+
+
+def test_the_largest_study_that_may_be_is_planned_in_seconds(tmp_path: Path) -> None:
+    from sentilab.studies.plan import plan
+
+    spec = studies.read(written(tmp_path, f"seeds = {MANY[:2_000]}\n{RUN}epochs = [1, 2, 3, 4, 5]"))
+    planned = plan(spec, tmp_path, "0" * 64)
+    assert len(planned.trainings) == 10_000
+    assert sum(one.continues is not None for one in planned.trainings) == 8_000

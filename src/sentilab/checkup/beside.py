@@ -8,6 +8,8 @@ from sentilab.data import Dataset
 from sentilab.data.files import LABEL_NAMES, SPLIT_NAMES
 from sentilab.data.forms import Row, open_records
 from sentilab.errors import DataError
+from sentilab.readable import printable
+from sentilab.tables import read_table
 
 
 def other_columns(
@@ -58,14 +60,15 @@ def unlabelled_beside(dataset: Dataset) -> Unlabelled | None:
     if path is None or not path.exists():
         return None
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["id", "text"])
+        table = read_table(path, ["id", "text"])
         ids = [f"unlabelled/{number}" for number in table["id"].to_pylist()]
         texts = table["text"].cast(pa.large_string()).to_pylist()
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DataError(f"{path}: not the unlabelled reviews ({error}); fetch it again.") from error
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(
+            f"{path}: not the unlabelled reviews ({printable(str(error))}); fetch it again."
+        ) from error
     if None in texts:
         raise DataError(f"{path}: a text is missing; fetch it again.")
     return Unlabelled(ids, texts)

@@ -9,6 +9,7 @@ import click
 
 from sentilab.data import Dataset, Unlabelled
 from sentilab.errors import SettingsError
+from sentilab.readable import toml_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -98,8 +99,6 @@ model_setting = click.option(
 
 def model_settings(given: tuple[str, ...], option: str = "--set") -> dict[str, Any]:
     """("units=32",) as {"units": 32}; values are read as TOML would, else as plain text."""
-    import tomllib
-
     settings: dict[str, Any] = {}
     for text in given:
         key, separator, value = text.partition("=")
@@ -108,8 +107,8 @@ def model_settings(given: tuple[str, ...], option: str = "--set") -> dict[str, A
                 f'{option} "{text}": it must have the form KEY=VALUE, as in units=32.'
             )
         try:
-            settings[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+            settings[key.strip()] = toml_of(f"value = {value}")["value"]
+        except ValueError:
             settings[key.strip()] = value
     return settings
 

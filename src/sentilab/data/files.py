@@ -12,6 +12,7 @@ from sentilab import atomic
 from sentilab.data.dataset import Dataset, Rejected, fingerprint_of
 from sentilab.data.forms import BadRow, Row, open_records
 from sentilab.errors import DataError, DataNotFound
+from sentilab.readable import listed, printable
 
 TEXT_NAMES = [
     "text",
@@ -95,9 +96,9 @@ def read_file(path: Path, reading: Reading | None = None) -> Dataset:
     labels = np.asarray([number_of[row[1]] for row in good], np.int64)
     splits = np.asarray([row[2] for row in good]) if split else None
     if splits is not None and set(splits) != {"train", "test"}:
-        found = ", ".join(sorted({f'"{one}"' for one in splits})[:SHOWN])
+        found = ", ".join(sorted({f'"{printable(one)}"' for one in splits})[:SHOWN])
         notices.append(
-            f'The column "{split}" is ignored: it must hold "train" and "test", here it holds {found}.'
+            f'The column "{printable(str(split))}" is ignored: it must hold "train" and "test", here it holds {found}.'
         )
         splits = None
     return Dataset(
@@ -123,7 +124,7 @@ def _columns(path: Path, columns: list[str], reading: Reading) -> tuple[str, str
         if wanted is not None and wanted not in columns:
             raise DataError(
                 f'{path}: there is no column "{wanted}" ({option}); there are '
-                + ", ".join(f'"{name}"' for name in columns)
+                + listed(columns)
                 + "."
             )
     text = reading.text_column or guessed(columns, TEXT_NAMES, reading.label_column)
@@ -134,13 +135,14 @@ def _columns(path: Path, columns: list[str], reading: Reading) -> tuple[str, str
     if text is None or label is None or text == label:
         raise DataError(
             f"{path}: cannot tell which columns hold texts and labels; there are "
-            + ", ".join(f'"{name}"' for name in columns)
+            + listed(columns)
             + ".\n  Name them: --text-column NAME --label-column NAME."
         )
     notices = []
     if reading.text_column is None or reading.label_column is None:
         notices.append(
-            f'Texts are taken from the column "{text}", labels from "{label}" (guessed).'
+            f'Texts are taken from the column "{printable(text)}", labels from "{printable(label)}" '
+            "(guessed)."
         )
     return text, label, notices
 
@@ -200,14 +202,14 @@ def _label(answer: object) -> str | None:
 
 def _label_names(path: Path, column: str, labels: list[str]) -> tuple[str, ...]:
     distinct = set(labels)
-    shown = ", ".join(f'"{name}"' for name in sorted(distinct)[:SHOWN])
+    shown = ", ".join(f'"{printable(name)}"' for name in sorted(distinct)[:SHOWN])
     if len(distinct) < 2:
         raise DataError(
-            f'{path}: the column "{column}" holds one label only ({shown}); two are needed.'
+            f'{path}: the column "{printable(column)}" holds one label only ({shown}); two are needed.'
         )
     if len(distinct) > MOST_LABELS:
         raise DataError(
-            f'{path}: the column "{column}" holds {len(distinct):,} different values ({shown}, ...), '
+            f'{path}: the column "{printable(column)}" holds {len(distinct):,} different values ({shown}, ...), '
             "which are no labels. Name another: --label-column NAME."
         )
     by_name = sorted(distinct)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sentilab.errors import DataError
+from sentilab.readable import listed, printable
+from sentilab.tables import read_table
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -79,7 +81,7 @@ def _separated(path: Path, separator: str) -> tuple[list[str], Records]:
         header = _parsed(lines[0].decode("utf-8").rstrip("\r"), separator)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            f"{path}, line 1: the names of the columns cannot be read ({error})."
+            f"{path}, line 1: the names of the columns cannot be read ({printable(str(error))})."
         ) from error
     columns = [name.strip() for name in header]
     _distinct(path, columns)
@@ -96,9 +98,9 @@ def _separated_records(lines: list[bytes], columns: list[str], separator: str) -
 def _records_as_they_stand(
     lines: list[bytes], columns: list[str], separator: str, repeated: Repeated | None
 ) -> Records:
-    at = 1
+    told, at = f"the header has {len(columns)} ({listed(columns)})", 1
     while at < len(lines):
-        record, used = _record_at(lines, at, columns, separator)
+        record, used = _record_at(lines, at, columns, told, separator)
         if repeated and isinstance(record, Row) and used > 2:
             inside = lines[at + 1 : at + used - 1]
             if any(_is_record_of_its_own(line, columns, separator, repeated) for line in inside):
@@ -146,9 +148,12 @@ def _shown(line: bytes) -> str:
 
 
 def _record_at(
-    lines: list[bytes], at: int, columns: list[str], separator: str
+    lines: list[bytes], at: int, columns: list[str], told: str, separator: str
 ) -> tuple[Row | BadRow | None, int]:
-    """The record that begins in line ``at`` (from 0) and how many lines it took."""
+    """The record that begins in line ``at`` (from 0) and how many lines it took.
+
+    ``told`` is what an error says of the header.
+    """
     number = at + 1
     raw = _shown(lines[at])
     if not raw:
@@ -181,8 +186,7 @@ def _record_at(
         if len(fields) == len(columns):
             return Row(number, dict(zip(columns, fields, strict=True)), gathered), used
         if used == 1:
-            names = ", ".join(f'"{name}"' for name in columns)
-            reason = f"{len(fields)} fields where the header has {len(columns)} ({names})"
+            reason = f"{len(fields)} fields where {told}"
             return BadRow(number, reason, raw), 1
         break
     # What was gathered makes no record: the quote is a stray one, and only its own line is lost.
@@ -233,7 +237,7 @@ def _json_lines(path: Path) -> tuple[list[str], Records]:
                 except UnicodeDecodeError as error:
                     yield BadRow(number, f"not UTF-8 at byte {error.start + 1}", raw)
                 except (ValueError, RecursionError) as error:
-                    yield BadRow(number, f"not JSON: {error}", raw)
+                    yield BadRow(number, f"not JSON: {printable(str(error))}", raw)
                 else:
                     if isinstance(content, dict):
                         yield Row(number, content, raw)
@@ -250,19 +254,24 @@ def _json_lines(path: Path) -> tuple[list[str], Records]:
 
 
 def _parquet(path: Path) -> tuple[list[str], Records]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+        table = read_table(path)
+    except ValueError as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}).") from error
     _distinct(path, table.column_names)
 
     def records() -> Records:
         number = 0
         for batch in table.to_batches(max_chunksize=4096):
-            for fields in batch.to_pylist():
+            try:
+                rows = batch.to_pylist()
+            # Times that Python has no words for, and the like.
+            except (ValueError, OverflowError, LookupError) as error:
+                raise DataError(
+                    f"{path}, rows from {number + 1}: a value cannot be read "
+                    f"({printable(str(error))}); leave out its column."
+                ) from error
+            for fields in rows:
                 number += 1
                 yield Row(number, fields, json.dumps(fields, default=str, ensure_ascii=False))
 
@@ -272,4 +281,6 @@ def _parquet(path: Path) -> tuple[list[str], Records]:
 def _distinct(path: Path, columns: Sequence[str]) -> None:
     repeated = [name for name, count in Counter(columns).items() if count > 1]
     if repeated:
-        raise DataError(f'{path}: two columns are named "{repeated[0]}"; rename one of them.')
+        raise DataError(
+            f'{path}: two columns are named "{printable(repeated[0])}"; rename one of them.'
+        )

@@ -5,16 +5,19 @@ negative before positive, by the file's number sorted as text. Word ranks hang o
 words are equally frequent, and this is the one in which they are nearest to Keras's own.
 """
 
+import gzip
 import hashlib
 import http.client
 import re
 import shutil
+import stat
 import tarfile
 import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,8 @@ from numpy.typing import NDArray
 from sentilab.data.dataset import ArrowTexts, Dataset, fingerprint_of
 from sentilab.data.keras_npz import read_sequences, word_of_rank
 from sentilab.errors import DataError
+from sentilab.readable import printable
+from sentilab.tables import read_table
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
@@ -29,10 +34,13 @@ SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 LABELS = ("negative", "positive")
 COLUMNS = ("split", "id", "text", "label")
 PARTS = (("train", "neg"), ("train", "pos"), ("test", "neg"), ("test", "pos"))
-REVIEW = re.compile(r"(?:^|/)(train|test)/(neg|pos)/(\d+)_(\d+)\.txt$")
+REVIEW = re.compile(r"(?:^|/)(train|test)/(neg|pos)/([0-9]{1,9})_([0-9]{1,9})\.txt$")
 # No review of the release is longer than 14,000 characters; what is far beyond is no review.
 LONGEST_REVIEW = 1_000_000
 MOST_REVIEWS = 50_000
+# The release is half of it when it is unpacked.
+LARGEST_ARCHIVE = 640 << 20
+LONGEST_READ = 1 << 20
 
 Row = tuple[str, str, int, str]
 """(split, "neg" or "pos", number, text)"""
@@ -170,12 +178,28 @@ def _rows_of_folder(folder: Path) -> Iterable[Row]:
         for file in (folder / split / label).glob("*.txt"):
             match = REVIEW.search(f"{split}/{label}/{file.name}")
             if match is not None:
-                yield split, label, int(match[3]), _decoded(file.read_bytes(), file.name)
+                yield split, label, int(match[3]), read_review(file)
+
+
+def read_review(file: Path) -> str:
+    """The text of one review. Raises DataError for what is no plain file, too long or not UTF-8."""
+    try:
+        # A pipe or a device under a review's name would never end.
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise DataError(f"{file}: no plain file; unpack or fetch it again.")
+        with file.open("rb") as opened:
+            content = opened.read(LONGEST_REVIEW + 1)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}).") from error
+    if len(content) > LONGEST_REVIEW:
+        raise DataError(f"{file}: too large for a review; unpack or fetch it again.")
+    return _decoded(content, str(file))
 
 
 def _rows_of_archive(archive: Path) -> Iterable[Row]:
     for match, content in _reviews_of_archive(archive):
-        yield match[1], match[2], int(match[3]), _decoded(content, match.string)
+        name = f"{archive}, {printable(match.string)}"
+        yield match[1], match[2], int(match[3]), _decoded(content, name)
 
 
 def _reviews_of_archive(archive: Path) -> Iterator[tuple[re.Match[str], bytes]]:
@@ -185,7 +209,10 @@ def _reviews_of_archive(archive: Path) -> Iterator[tuple[re.Match[str], bytes]]:
     """
     reviews = 0
     try:
-        with tarfile.open(archive, "r:gz") as opened:
+        with (
+            gzip.open(archive) as unpacked,
+            tarfile.open(fileobj=_Bounded(unpacked, archive), mode="r:") as opened,  # type: ignore[call-overload]
+        ):
             for member in opened:
                 match = REVIEW.search(member.name)
                 content = opened.extractfile(member) if match and member.isreg() else None
@@ -193,17 +220,42 @@ def _reviews_of_archive(archive: Path) -> Iterator[tuple[re.Match[str], bytes]]:
                     continue
                 reviews += 1
                 if member.size > LONGEST_REVIEW or reviews > MOST_REVIEWS:
-                    raise DataError(f"{archive}: too large for the IMDB reviews ({member.name}).")
+                    raise DataError(
+                        f"{archive}: too large for the IMDB reviews ({printable(member.name)})."
+                    )
                 yield match, content.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{archive}: not a readable archive ({error}); fetch it again.") from error
+    # tarfile raises ValueError and LookupError for headers that it did not think of.
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, LookupError) as error:
+        raise DataError(
+            f"{archive}: not a readable archive ({printable(str(error))}); fetch it again."
+        ) from error
+
+
+class _Bounded:
+    """An unpacked archive for tarfile, which reads whatever a header tells it to."""
+
+    def __init__(self, file: gzip.GzipFile, archive: Path) -> None:
+        self._file, self._archive = file, archive
+
+    def read(self, size: int) -> bytes:
+        if size > LONGEST_READ:
+            raise DataError(f"{self._archive}: too large for the IMDB reviews (a header).")
+        return self._file.read(size)
+
+    def seek(self, to: int) -> int:
+        if to > LARGEST_ARCHIVE:
+            raise DataError(f"{self._archive}: too large for the IMDB reviews.")
+        return self._file.seek(to)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: not UTF-8 ({error}).") from error
+        raise DataError(f"{name}: not UTF-8 ({error.reason} at byte {error.start + 1}).") from error
 
 
 def _from_rows(rows: Iterable[Row], path: Path) -> Dataset:
@@ -230,20 +282,25 @@ def _from_rows(rows: Iterable[Row], path: Path) -> Dataset:
 def _from_parquet(path: Path) -> Dataset:
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=list(COLUMNS))
+        table = read_table(path, list(COLUMNS))
+        require_texts(table)
+        kind = table["id"].type
+        if not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
+            raise ValueError(f"its ids are {printable(str(kind))}")
         labels = table["label"].cast(pa.int64()).to_numpy()
         split = table["split"].cast(pa.string())
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DataError(f"{path}: not the reviews as a Parquet table ({error}).") from error
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(
+            f"{path}: not the reviews as a Parquet table ({printable(str(error))})."
+        ) from error
+    if sum(one.null_count for one in table.columns):
+        raise DataError(f"{path}: no value may be missing; fetch it again.")
     is_train = pc.equal(split, "train").to_numpy()
     known = is_train | pc.equal(split, "test").to_numpy()
-    if sum(one.null_count for one in table.columns) or not (np.isin(labels, (0, 1)) & known).all():
-        raise DataError(
-            f"{path}: labels must be 0 and 1, splits train and test, and no value may be missing."
-        )
+    if not table.num_rows or not (np.isin(labels, (0, 1)) & known).all():
+        raise DataError(f"{path}: labels must be 0 and 1, and splits train and test.")
     numbers = table["id"].to_numpy().astype(str)
     order = np.lexsort((numbers, labels, ~is_train))
     numbers, labels, is_train = numbers[order], labels[order], is_train[order]
@@ -251,6 +308,15 @@ def _from_parquet(path: Path) -> Dataset:
     names = np.where(labels == 1, "pos", "neg")
     ids = np.char.add(np.char.add(np.char.add(splits, "/"), np.char.add(names, "/")), numbers)
     return _dataset(ids.tolist(), ArrowTexts(table["text"].take(order)), labels, splits, path)
+
+
+def require_texts(table: Any) -> None:
+    """Raises ValueError if the column "text" holds anything else."""
+    import pyarrow as pa
+
+    kind = table["text"].type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise ValueError(f"its texts are {printable(str(kind))}")
 
 
 def _from_npz(path: Path) -> Dataset:

@@ -7,7 +7,7 @@ never imports or calls what the file names, and refuses any opcode that has no p
 """
 
 import io
-import json
+import lzma
 import struct
 import tokenize
 import warnings
@@ -20,9 +20,15 @@ from typing import Any
 import numpy as np
 
 from sentilab.errors import DataError
+from sentilab.readable import json_of, misfit, printable
 
-# Keras's file unpacks to some 90 MB; what is far beyond is another file.
-LARGEST_ARRAY = 1 << 30
+# Keras's four arrays unpack to some 90 MB; what is far beyond is another file.
+LARGEST_ARRAY = 1 << 26
+# And what they hold: 25,000 reviews each, of words ranked up to 88,584.
+MOST_LABELS = 1 << 17
+MOST_STEPS = 1 << 20
+HIGHEST_RANK = 1 << 20
+LONGEST_NAME = 1 << 10
 # What an object array's envelope may name: how NumPy says "an array of objects".
 ENVELOPE = {
     ("numpy.core.multiarray", "_reconstruct"),
@@ -50,8 +56,9 @@ def read_sequences(path: Path) -> dict[str, tuple[list[list[int]], list[int]]]:
         EOFError,
         RuntimeError,
         ValueError,
+        lzma.LZMAError,
     ) as error:
-        raise DataError(f"{path}: not Keras's imdb.npz ({error}).") from error
+        raise DataError(f"{path}: not Keras's imdb.npz ({printable(str(error))}).") from error
 
 
 def word_of_rank(index: Path) -> tuple[Callable[[int], str], bool]:
@@ -62,9 +69,13 @@ def word_of_rank(index: Path) -> tuple[Callable[[int], str], bool]:
     if not index.is_file():
         return "rank{}".format, False
     try:
-        words = {int(rank): str(word) for word, rank in json.loads(index.read_bytes()).items()}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise DataError(f"{index}: not a word index ({error}).") from error
+        content = json_of(index.read_bytes())
+        if fault := misfit(content, {"*": int}):
+            raise ValueError(fault)
+        words = {rank: word for word, rank in content.items()}
+        "".join(words.values()).encode()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{index}: not a word index ({printable(str(error))}).") from error
     return (lambda rank: words.get(rank, f"rank{rank}")), True
 
 
@@ -86,7 +97,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> Any:
             # A header that Python 2 wrote is good, if slow; nobody can do anything about it.
             warnings.simplefilter("ignore", UserWarning)
             _, _, kind = read_header(content)
-    except (SyntaxError, tokenize.TokenError) as error:
+    except (SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         raise ValueError(f"the header of {name} cannot be read: {error}") from error
     body = content.read()
     if kind == np.dtype(object):
@@ -96,7 +107,10 @@ def _array(archive: zipfile.ZipFile, name: str) -> Any:
             raise ValueError(f"{name} is not an array as Keras stores it: {error}") from error
     if kind.kind not in "iu":
         raise ValueError(f"{name} is not an array as Keras stores it: its type is {kind}")
-    return np.frombuffer(body, kind).tolist()
+    labels = np.frombuffer(body, kind)
+    if len(labels) > MOST_LABELS:
+        raise ValueError(f"{name} has {len(labels):,} numbers")
+    return labels.tolist()
 
 
 class _Name(tuple[str, str]):
@@ -112,6 +126,9 @@ class _Walker:
         self._stack: list[object] = []
         self._marks: list[int] = []
         self._memo: dict[int, object] = {}
+        self._steps = 0
+        # Equal ranks are one object, as small ones are in Python itself.
+        self._ranks = list(range(1 << 16))
 
     def result(self) -> Any:
         """The array's content: a list of lists of ints. Raises ValueError for anything else."""
@@ -123,10 +140,13 @@ class _Walker:
                 stack.append(body[self._at])
                 self._at += 1
             elif code == 0x4D:  # BININT2
-                stack.append(body[self._at] | body[self._at + 1] << 8)
+                stack.append(self._ranks[body[self._at] | body[self._at + 1] << 8])
                 self._at += 2
             elif code == 0x4A:  # BININT
-                stack.append(self._unpack("<i"))
+                rank = self._unpack("<i")
+                if abs(rank) > HIGHEST_RANK:
+                    raise ValueError(f"{rank:,} is no word's rank")
+                stack.append(self._ranks[rank] if 0 <= rank < len(self._ranks) else rank)
             elif code == 0x2E:  # STOP
                 return self._content()
             else:
@@ -134,6 +154,9 @@ class _Walker:
 
     def _step(self, code: int) -> None:
         stack = self._stack
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise ValueError("it is made of more parts than the reviews are")
         match chr(code):
             case "\x80":  # PROTO
                 self._at += 1
@@ -161,7 +184,7 @@ class _Walker:
             case "N" | "\x88" | "\x89":  # NONE, NEWTRUE, NEWFALSE
                 stack.append({"N": None, "\x88": True, "\x89": False}[chr(code)])
             case "X":  # BINUNICODE
-                stack.append(self._take(self._unpack("<I")).decode("utf-8"))
+                stack.append(self._take(min(self._unpack("<I"), LONGEST_NAME)).decode("utf-8"))
             case "\x8c":  # SHORT_BINUNICODE
                 stack.append(self._take(self._take(1)[0]).decode("utf-8"))
             case "U" | "C":  # SHORT_BINSTRING, SHORT_BINBYTES
@@ -173,9 +196,9 @@ class _Walker:
             case "\x94":  # MEMOIZE
                 self._memo[len(self._memo)] = stack[-1]
             case "h":  # BINGET
-                stack.append(self._memo[self._take(1)[0]])
+                stack.append(self._remembered(self._take(1)[0]))
             case "j":  # LONG_BINGET
-                stack.append(self._memo[self._unpack("<I")])
+                stack.append(self._remembered(self._unpack("<I")))
             case "c":  # GLOBAL
                 stack.append(self._named(self._line(), self._line()))
             case "\x93":  # STACK_GLOBAL
@@ -203,6 +226,13 @@ class _Walker:
             if not isinstance(one, list) or not all(type(item) is int for item in one):
                 raise ValueError("it holds something else than lists of whole numbers")
         return lists
+
+    def _remembered(self, number: int) -> object:
+        found = self._memo[number]
+        # One list in many places would be read as often as it stands there.
+        if isinstance(found, list):
+            raise ValueError("a list stands in it twice")
+        return found
 
     def _named(self, module: str, name: str) -> _Name:
         if (module, name) not in ENVELOPE:

@@ -9,8 +9,11 @@ import numpy as np
 from sentilab.data.dataset import ArrowTexts, Rejected, fingerprint_of
 from sentilab.data.files import TEXT_NAMES, Reading, checked_text, guessed, set_aside
 from sentilab.data.forms import BadRow, Records, Row, open_records
+from sentilab.data.imdb import read_review, require_texts
 from sentilab.data.sources import places
 from sentilab.errors import DataError, DataNotFound
+from sentilab.readable import listed, printable
+from sentilab.tables import read_table
 
 PARQUET = "imdb-unlabelled.parquet"
 FOLDER = Path("train", "unsup")
@@ -85,12 +88,14 @@ def _imdb(data: Path | None) -> Unlabelled:
 
 def _texts_of_parquet(path: Path) -> ArrowTexts:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["id", "text"]).sort_by("id")
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise DataError(f"{path}: not the unlabelled reviews ({error}); fetch it again.") from error
+        table = read_table(path, ["id", "text"]).sort_by("id")
+        require_texts(table)
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(
+            f"{path}: not the unlabelled reviews ({printable(str(error))}); fetch it again."
+        ) from error
     if table["text"].null_count:
         raise DataError(f"{path}: a text is missing; fetch it again.")
     return ArrowTexts(table["text"])
@@ -99,12 +104,9 @@ def _texts_of_parquet(path: Path) -> ArrowTexts:
 def _texts_of_folder(folder: Path) -> list[str]:
     files = [one for one in folder.glob("*_0.txt") if one.stem[:-2].isdecimal()]
     try:
-        return [
-            one.read_text(encoding="utf-8")
-            for one in sorted(files, key=lambda one: int(one.stem[:-2]))
-        ]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{folder}: not UTF-8 ({error}); unpack it again.") from error
+        return [read_review(one) for one in sorted(files, key=lambda one: int(one.stem[:-2]))]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}).") from error
 
 
 def _file(path: Path, reading: Reading) -> Unlabelled:
@@ -154,7 +156,7 @@ def _lines(path: Path) -> tuple[list[str], Records, str]:
 def _text_column(path: Path, columns: list[str], reading: Reading) -> tuple[str, tuple[str, ...]]:
     """(the column of texts, what was guessed)."""
     wanted = reading.text_column
-    there = ", ".join(f'"{name}"' for name in columns)
+    there = listed(columns)
     if wanted is not None:
         if wanted not in columns:
             raise DataError(f'{path}: there is no column "{wanted}"; there are {there}.')
@@ -166,4 +168,4 @@ def _text_column(path: Path, columns: list[str], reading: Reading) -> tuple[str,
         raise DataError(
             f"{path}: cannot tell which column holds the texts; there are {there}.\n  Call it text."
         )
-    return column, (f'Unlabelled texts are taken from the column "{column}" (guessed).',)
+    return column, (f'Unlabelled texts are taken from the column "{printable(column)}" (guessed).',)

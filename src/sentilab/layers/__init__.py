@@ -23,6 +23,7 @@ from sentilab.layers.path import (
     lstm_path,
     lstm_paths,
     require_fused,
+    safely,
 )
 from sentilab.layers.pooling import Pooling, PoolingKind
 from sentilab.layers.reencoding import Reencoding
@@ -54,4 +55,5 @@ __all__ = [
     "lstm_path",
     "lstm_paths",
     "require_fused",
+    "safely",
 ]

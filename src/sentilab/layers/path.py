@@ -1,7 +1,7 @@
 """Which code computes a model's LSTMs, and why."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import keras
 from keras.src import api_export
+from keras.src.saving import serialization_lib
 
 from sentilab import kernels
 from sentilab.errors import SentilabError
@@ -168,6 +169,15 @@ def load_model(path: Path | str) -> Any:
         return keras.saving.load_model(path)
     finally:
         names.update(stock)
+
+
+def safely() -> AbstractContextManager[None]:
+    """In this context Keras's safe mode is on, also where a process has switched it off for all.
+
+    Keras asks for the switch first, and only then for the argument ``safe_mode``.
+    """
+    scope: AbstractContextManager[None] = serialization_lib.SafeModeScope(True)
+    return scope
 
 
 def lstm_paths(model: Any) -> dict[str, str]:

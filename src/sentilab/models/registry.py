@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import importlib.util
 import inspect
+import math
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from sentilab.errors import SentilabError, SettingsError
 from sentilab.models.backend import import_keras
 from sentilab.models.space import Declared, Space, checked
+from sentilab.readable import printable, shown
 
 if TYPE_CHECKING:
     from sentilab.layers import KernelChoice
@@ -135,10 +137,11 @@ def names() -> tuple[str, ...]:
 
 def describe(name: str) -> Registered:
     """What is registered under ``name``; raises SettingsError with the nearest names."""
-    if name not in _registered:
-        near = difflib.get_close_matches(str(name), _registered, n=1)
+    if not isinstance(name, str) or name not in _registered:
+        told = printable(name) if isinstance(name, str) else shown(name)
+        near = difflib.get_close_matches(told, _registered, n=1)
         hint = f'Did you mean "{near[0]}"? ' if near else ""
-        raise SettingsError(f'There is no model "{name}". {hint}Models: {", ".join(_registered)}.')
+        raise SettingsError(f'There is no model "{told}". {hint}Models: {", ".join(_registered)}.')
     return _registered[name]
 
 
@@ -150,7 +153,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(key, allowed, n=1)
             hint = f'did you mean "{near[0]}"? ' if near else ""
             raise SettingsError(
-                f'"{key}" is not a setting of {name}; {hint}its settings are '
+                f'"{printable(key)}" is not a setting of {name}; {hint}its settings are '
                 + (", ".join(f"{one} = {default!r}" for one, default in allowed.items()) or "none")
                 + "."
             )
@@ -161,6 +164,8 @@ _TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def _check_type(name: str, key: str, value: object, default: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingsError(f"{name}'s setting {key} is {value}; it must be a number.")
     if default is None:
         return
     accepted = (int, float) if isinstance(default, float) else type(default)
@@ -168,11 +173,11 @@ def _check_type(name: str, key: str, value: object, default: object) -> None:
     if not isinstance(value, accepted) or boolean_for_number:
         wanted = _TYPES.get(type(default), f"a {type(default).__name__}")
         raise SettingsError(
-            f"{name}'s setting {key} is {value!r}; it must be {wanted}, as its default, {default!r}."
+            f"{name}'s setting {key} is {shown(value)}; it must be {wanted}, as its default, {default!r}."
         )
     counts = isinstance(default, int) and not isinstance(default, bool) and default > 0
     if counts and isinstance(value, int) and value < 1:
-        raise SettingsError(f"{name}'s setting {key} is {value!r}; it must be at least 1.")
+        raise SettingsError(f"{name}'s setting {key} is {shown(value)}; it must be at least 1.")
 
 
 def build(

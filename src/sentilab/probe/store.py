@@ -7,6 +7,7 @@ from typing import Any
 
 from sentilab import atomic
 from sentilab.errors import SentilabError, SettingsError
+from sentilab.readable import shown
 from sentilab.training import RunFolder
 
 # In the order in which they are measured and shown; the modules are loaded when they are used.
@@ -50,8 +51,8 @@ def read(folder: Path, name: str) -> Any:
         return None
     try:
         return module(name).Result.from_json(plain)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SentilabError(
-            f"{folder / 'probe' / name}.json: not this probe's result ({error!r}).\n"
+            f"{folder / 'probe' / name}.json: not this probe's result ({shown(error)}).\n"
             "  Remove it and run `sentilab probe` again."
         ) from error

@@ -38,7 +38,7 @@ class Classifier:
         if result is None or result.get("status") != "finished":
             said = "has not finished" if result is None else f"was {result['status']}"
             raise SentilabError(f"{folder}: no trained model here; the run {said}.")
-        vocabulary = Vocabulary.from_json((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        vocabulary = run.vocabulary()
         model = models.load(run.checked(run.model), kernels=run.settings().kernels or "auto")
         return cls(model, vocabulary, tuple(result["label_names"]))
 

@@ -286,7 +286,7 @@ class _Run:
             for place, reason, _ in self._journal.first_rejected(SHOWN_REJECTED)
         )
         raise ScoringError(
-            f"{state.rejected:,} of {total:,} rows cannot be used ({state.rejected / total:.1%}; "
+            f"{self._source.path}: {state.rejected:,} of {total:,} rows cannot be used ({state.rejected / total:.1%}; "
             f"{self._max_rejected:.0%} are allowed).\n{first}\n"
             f"  All so far are listed in {self._journal.list_rejected()}. Mend the file and begin anew "
             "with --restart,\n  or allow more by --max-rejected, and the job goes on."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sentilab.errors import DataError, SettingsError
+from sentilab.readable import printable
 from sentilab.scoring.lines import LONGEST_LINE, File, Overlong, size_of
 from sentilab.scoring.records import (
     CHUNK_ROWS,
@@ -118,7 +119,7 @@ class JsonLines(_Lines):
         try:
             content = self._decode(text)
         except (ValueError, RecursionError) as error:
-            return f"not JSON: {error}"
+            return f"not JSON: {printable(str(error))}"
         if not isinstance(content, dict):
             return "not a JSON object, as in {...}"
         for name in self._taken:

@@ -1,10 +1,13 @@
 """What flows through a scoring job: rows in chunks, each with its place in the file."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from sentilab.errors import DataError, SettingsError
+from sentilab.readable import listed, printable
 
 # A chunk is what is computed, written and committed at once. Where it ends hangs on the file alone
 # and not on where a job was interrupted: the bits of a probability may differ with the rows that
@@ -75,6 +78,7 @@ class Source(Protocol):
     ``Chunk.done`` goes up to, or 0 where that is not known.
     """
 
+    path: Path
     unit: str
     columns: list[str]
     text_column: str
@@ -112,11 +116,11 @@ def text_column(where: str, columns: list[str], wanted: str | None) -> str:
 
     Raises SettingsError if there is none such, or it cannot be told.
     """
-    listed = ", ".join(f'"{name}"' for name in columns)
+    there = listed(columns)
     if wanted is not None:
         if wanted not in columns:
             raise SettingsError(
-                f'{where}: there is no column "{wanted}" (--text-column); there are {listed}.'
+                f'{where}: there is no column "{wanted}" (--text-column); there are {there}.'
             )
         return wanted
     if len(columns) == 1:
@@ -126,16 +130,18 @@ def text_column(where: str, columns: list[str], wanted: str | None) -> str:
         if name in by_name:
             return by_name[name]
     raise SettingsError(
-        f"{where}: cannot tell which column holds the texts; there are {listed}.\n"
+        f"{where}: cannot tell which column holds the texts; there are {there}.\n"
         "  Name it: --text-column NAME."
     )
 
 
 def require_distinct(where: str, columns: list[str]) -> None:
     """Raises DataError if two columns have one name."""
-    repeated = [name for at, name in enumerate(columns) if name in columns[:at]]
+    repeated = [name for name, count in Counter(columns).items() if count > 1]
     if repeated:
-        raise DataError(f'{where}: two columns are named "{repeated[0]}"; rename one of them.')
+        raise DataError(
+            f'{where}: two columns are named "{printable(repeated[0])}"; rename one of them.'
+        )
 
 
 def shown(raw: bytes) -> str:

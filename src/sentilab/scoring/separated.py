@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sentilab.errors import DataError, SettingsError
+from sentilab.readable import listed, printable
 from sentilab.scoring.lines import HEAD, LONGEST_LINE, File, Overlong, size_of
 from sentilab.scoring.records import (
     BadRow,
@@ -38,7 +39,7 @@ class Separated:
         if len(separator) != 1 or separator in '"\r\n':
             raise SettingsError(f'The separator must be one character, not "{separator}".')
         csv.field_size_limit(2**31 - 1)
-        self.separator = separator
+        self.path, self.separator = path, separator
         self._file = File(path, packed)
         self.size = path.stat().st_size if path.exists() else 0
         head = self._file.head()
@@ -67,7 +68,7 @@ class Separated:
                 raise csv.Error("a carriage return stands in the middle of the line")
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(
-                f"{path}, line 1: the names of the columns cannot be read ({error})."
+                f"{path}, line 1: the names of the columns cannot be read ({printable(str(error))})."
             ) from error
         columns = [name.strip() for name in rows[0]]
         require_distinct(str(path), columns)
@@ -159,6 +160,7 @@ class _Records:
     ) -> None:
         self._feed, self._separator, self._names = _Feed(lines), separator, columns
         self._offset, self._place = start.offset, start.place
+        self._told = f"the header has {len(columns)} ({listed(columns)})"
 
     def __iter__(self) -> Iterator[_Record]:
         feed, wanted = self._feed, len(self._names)
@@ -199,8 +201,7 @@ class _Records:
             return UNCLOSED
         if not found:
             return ""
-        names = ", ".join(f'"{name}"' for name in self._names)
-        return f"{found} fields where the header has {len(self._names)} ({names})"
+        return f"{found} fields where {self._told}"
 
     def _explained(self, error: Exception) -> str:
         taken = self._feed.taken

@@ -5,6 +5,7 @@ and a Parquet file cannot.
 """
 
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from sentilab.errors import DataError, SentilabError
+from sentilab.readable import most_unpacked, printable, too_large
 from sentilab.scoring.answers import Answers, Naming
+from sentilab.scoring.lines import LONGEST_LINE
 from sentilab.scoring.records import (
     SHOWN_OF_RAW,
     BadRow,
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
     from arro3.core import DataType, Field, RecordBatch, RecordBatchReader
 
 BATCH = 512
+# A small file is gone through before it is read: a long text that is named in each row takes a few bytes
+# of it. What is looked at is a few rows at a time, and then as many as take no more than this.
+SMALL_FILE, LOOKED_AT = 8 << 20, 2
+BATCHES_LOOKED_AT, BATCH_OF_MANY = 10_000, 32
+LARGEST_BATCH = 16 << 20
+BYTES_A_ROW = 256
 ROW_GROUP = 4 * 4096
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 
@@ -42,19 +51,44 @@ class Table:
 
     def __init__(self, path: Path, wanted: str | None) -> None:
         """Raises DataError if the file cannot be read, SettingsError if no column can be the texts."""
-        self.path = path
+        self.path, self._batch = path, LOOKED_AT
         self.schema = self._open().schema
         self.columns = list(self.schema.names)
         require_distinct(str(path), self.columns)
         self.text_column = text_column(str(path), self.columns, wanted)
+        self._batch = self._batch_for_it() if path.stat().st_size < SMALL_FILE else BATCH
 
     def _open(self) -> "RecordBatchReader":
         arro3_io = arro3("io")
         if not self.path.is_file():
             raise DataError(f"{self.path}: there is no such file.")
         with _readable(self.path):
-            reader: RecordBatchReader = arro3_io.read_parquet(self.path, batch_size=BATCH)
+            reader: RecordBatchReader = arro3_io.read_parquet(self.path, batch_size=self._batch)
             return reader
+
+    def _batch_for_it(self) -> int:
+        """How many rows of a small file to read at once. Raises DataError if it unpacks to hours of work."""
+        largest, to_the_end = self._largest(BATCHES_LOOKED_AT)
+        rows = max(LOOKED_AT, min(BATCH, LARGEST_BATCH * LOOKED_AT // largest))
+        if not to_the_end:
+            self._batch = rows = min(rows, BATCH_OF_MANY)
+            self._largest()
+        return rows
+
+    def _largest(self, batches: int | None = None) -> tuple[int, bool]:
+        """(bytes of the largest batch among the first so many, whether these were all)."""
+        unpacked, largest, limit = 0, 1, most_unpacked(self.path)
+        reader = self._open()
+        for _ in range(batches) if batches else itertools.count():
+            with _readable(self.path):
+                batch = next(reader, None)
+            if batch is None:
+                return largest, True
+            largest = max(largest, batch.nbytes)
+            unpacked += batch.nbytes + BYTES_A_ROW * batch.num_rows
+            if unpacked > limit:
+                raise DataError(f"{self.path}: {too_large(unpacked)}.")
+        return largest, False
 
     def chunks(self, start: Position, rows: int) -> Iterator[Chunk]:
         place, chunk = 0, Chunk(start)
@@ -80,11 +114,11 @@ class Table:
     def _take(self, batch: "RecordBatch", before: int, chunk: Chunk) -> None:
         with _readable(self.path):
             texts: list[Any] = list(batch.column(self.text_column).to_pylist())
-        reasons = [fault_of(one, self.text_column) for one in texts]
+        reasons = [fault_of(one, self.text_column) or _too_long(one) for one in texts]
         good = [at for at, reason in enumerate(reasons) if not reason]
         for at, reason in enumerate(reasons):
             if reason:
-                row = next(iter(_rows(batch.slice(at, 1))))
+                row = next(iter(self._rows(batch.slice(at, 1))))
                 chunk.bad.append(BadRow(before + at + 1, reason, as_text(row)[:SHOWN_OF_RAW]))
         if good:
             kept = batch if len(good) == len(texts) else batch.take(np.asarray(good, np.uint64))
@@ -94,16 +128,22 @@ class Table:
 
     def rows(self, chunk: Chunk) -> Iterator[dict[str, Any]]:
         for batch in chunk.batches:
-            yield from _rows(batch)
+            yield from self._rows(batch)
+
+    def _rows(self, batch: "RecordBatch") -> Iterator[dict[str, Any]]:
+        # Times that Python has no words for, and the like.
+        with _readable(self.path):
+            columns = [batch.column(at).to_pylist() for at in range(batch.num_columns)]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(batch.column_names, values, strict=True))
 
     def kinds(self) -> dict[str, str]:
         return dict.fromkeys(self.columns, "mixed")
 
 
-def _rows(batch: "RecordBatch") -> Iterator[dict[str, Any]]:
-    columns = [batch.column(at).to_pylist() for at in range(batch.num_columns)]
-    for values in zip(*columns, strict=True):
-        yield dict(zip(batch.column_names, values, strict=True))
+def _too_long(text: str) -> str:
+    is_long = len(text) > LONGEST_LINE >> 2 and len(text.encode()) > LONGEST_LINE
+    return f"longer than {LONGEST_LINE >> 20} MiB" if is_long else ""
 
 
 class TableSink:
@@ -233,7 +273,7 @@ class _readable:  # noqa: N801  # reads as a clause
 
 
 def _first_line(error: BaseException | None) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return printable((str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."))
 
 
 def _types() -> "dict[str, DataType]":

@@ -19,6 +19,7 @@ import numpy as np
 
 from sentilab import atomic
 from sentilab.errors import SentilabError, SettingsError
+from sentilab.readable import json_of, misfit, printable
 from sentilab.studies.plan import Named, Plan
 from sentilab.studies.presets import Preset
 from sentilab.studies.records import EpochMetrics, Question, StudyResults
@@ -90,6 +91,9 @@ class Outcome:
     reason: str = ""
 
 
+FORM_OF_LEDGER = {"spent?": float, "outcomes": [dict], "members?": [str], "chosen?": str}
+
+
 @dataclass
 class Ledger:
     """What was spent, tried and chosen; ``budget.json`` in the study's folder."""
@@ -106,12 +110,14 @@ class Ledger:
         if not path.exists():
             return cls(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json_of(path.read_bytes())
+            if fault := misfit(content, FORM_OF_LEDGER):
+                raise ValueError(fault)
             outcomes = [Outcome(**one) for one in content.pop("outcomes")]
             return cls(path, outcomes=outcomes, **content)
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise SentilabError(
-                f"{path}: not what a budget's study left ({error!r}); remove {path.parent}."
+                f"{path}: not what a budget's study left ({printable(str(error))}); remove {path.parent}."
             ) from error
 
     def write(self) -> None:

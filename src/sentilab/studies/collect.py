@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sentilab.errors import SentilabError
+from sentilab.errors import SentilabError, SettingsError
 from sentilab.studies.plan import Named
 from sentilab.studies.records import Question, Run, StudyResults
 from sentilab.studies.store import read_run
 from sentilab.training import RunFolder, RunSettings
-from sentilab.training.ensembling import ENSEMBLE, title
+from sentilab.training.ensembling import ENSEMBLE, members_of, title
 
 # What is said of a run only where runs differ in it.
 SOMETIMES = (
@@ -36,6 +36,8 @@ def collect(folders: Sequence[Path]) -> StudyResults:
     runs = [RunFolder(one) for one in folders]
     data = [one.data() for one in runs]
     settings = [one.settings() for one in runs]
+    for run, one in zip(runs, settings, strict=True):
+        _require_members(run, one)
     for run, seen in zip(runs, data, strict=True):
         if seen["fingerprint"] != data[0]["fingerprint"]:
             raise SentilabError(
@@ -66,6 +68,15 @@ def collect(folders: Sequence[Path]) -> StudyResults:
         environment=next((one.environment for one in read if one.environment), {}),
         finished=all(one.status in ("finished", "refused", "failed") for one in read),
     )
+
+
+def _require_members(run: RunFolder, settings: RunSettings) -> None:
+    if settings.model != ENSEMBLE:
+        return
+    try:
+        members_of(settings)
+    except SettingsError as error:
+        raise SentilabError(f"{run.path / 'config.toml'}: {error}") from error
 
 
 def _questions(names: tuple[str, ...]) -> tuple[Question, ...]:

@@ -1,14 +1,16 @@
 """What to run, in which order, once each."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from operator import itemgetter
 from pathlib import Path
 
 from sentilab import models
 from sentilab.errors import SettingsError
 from sentilab.studies.records import Recorded
-from sentilab.studies.spec import StudySpec
+from sentilab.studies.spec import MOST_RUNS, StudySpec
 from sentilab.training import Kernels, Protocol, RunSettings
 from sentilab.training.ensembling import (
     ENSEMBLE,
@@ -18,6 +20,9 @@ from sentilab.training.ensembling import (
     needed_folds,
 )
 from sentilab.training.task import Training
+
+# Members and folds that ensembles need are many; they share most of them.
+MOST_NEEDED = 10 * MOST_RUNS
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,10 @@ def plan(
     needed = [one.settings for one in runs]
     for settings in needed:  # which grows: what a part is made of is needed too
         needed += fill.parts(settings)
+        if len(needed) > MOST_NEEDED:
+            raise SettingsError(
+                f"{spec.path.name}: its ensembles and their folds need more than {MOST_NEEDED:,} runs."
+            )
     folders = {folder / one.folder_name(data_fingerprint): one for one in needed}
     return Plan(tuple(runs), tuple(_trainings(folders, fill)))
 
@@ -134,25 +143,28 @@ def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[
 
     Ensembles and those that are taught come after all that they need.
     """
-    seeds = list(dict.fromkeys(one.seed for one in folders.values()))
+    seeds = {one: at for at, one in enumerate(dict.fromkeys(x.seed for x in folders.values()))}
     where_is = {one.fingerprint(fill.data_fingerprint): where for where, one in folders.items()}
 
     def turn(settings: RunSettings) -> int:
         # An ensemble's members may have seeds of their own.
-        return max(seeds.index(one.seed) for one in (settings, *fill.parts(settings)))
+        return max(seeds[one.seed] for one in (settings, *fill.parts(settings)))
 
     ordered = sorted(
         folders.items(), key=lambda item: (turn(item[1]), fill.depth(item[1]), *_effort(item[1]))
     )
+    shorter: dict[str, list[tuple[int, Path]]] = {}
+    for folder, settings in ordered:
+        if settings.early_stopping is None:
+            shorter.setdefault(_but_for_its_end(settings), []).append((settings.epochs, folder))
+    for alike in shorter.values():
+        alike.sort()
     donors: dict[Path, Path] = {}
     for folder, settings in ordered:
-        shorter = [
-            (other.epochs, where)
-            for where, other in ordered
-            if other.epochs < settings.epochs and _same_start(other, settings)
-        ]
-        if shorter:
-            donors[folder] = max(shorter, key=lambda pair: pair[0])[1]
+        alike = shorter.get(_but_for_its_end(settings), []) if _may_go_on(settings) else []
+        if at := bisect_left(alike, settings.epochs, key=itemgetter(0)):
+            donors[folder] = alike[at - 1][1]
+    continued = set(donors.values())
     for folder, settings in ordered:
         teacher = where_is.get(settings.teaching.teacher) if settings.teaching else None
         donor = donors.get(folder)
@@ -160,18 +172,21 @@ def _trainings(folders: Mapping[Path, RunSettings], fill: _Filling) -> Iterable[
             where_is.get(one.fingerprint(fill.data_fingerprint)) for one in fill.parts(settings)
         )
         after = tuple(one for one in (donor, *parts) if one is not None)
-        yield Training(settings, folder, donor, folder in donors.values(), teacher, after)
+        yield Training(settings, folder, donor, folder in continued, teacher, after)
 
 
-def _same_start(shorter: RunSettings, longer: RunSettings) -> bool:
-    """Whether the longer run's first epochs are the shorter one's, bit for bit."""
+def _but_for_its_end(settings: RunSettings) -> str:
+    """Equal for runs whose first epochs are the same, bit for bit."""
+    return replace(settings, epochs=1, early_stopping=None).fingerprint("")
+
+
+def _may_go_on(settings: RunSettings) -> bool:
+    """Whether a run may start from where a shorter one has ended."""
     # A schedule falls to 0 at the run's own end.
-    if shorter.early_stopping is not None or shorter.schedule is not None:
+    if settings.schedule is not None:
         return False
     # A run that is to end with its best weights must have watched them from the start.
-    if longer.early_stopping is not None and longer.early_stopping.restore_best:
-        return False
-    return replace(longer, epochs=shorter.epochs, early_stopping=None) == shorter
+    return settings.early_stopping is None or not settings.early_stopping.restore_best
 
 
 def _effort(settings: RunSettings) -> tuple[bool, int, int]:

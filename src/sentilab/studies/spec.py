@@ -42,7 +42,8 @@ axis = "batch_size"
 
 import difflib
 import itertools
-import tomllib
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
@@ -52,6 +53,7 @@ from typing import Any, get_args
 from sentilab import models
 from sentilab.data.contrast import ORIGINALS
 from sentilab.errors import SettingsError
+from sentilab.readable import listed, printable, shown, toml_of
 from sentilab.studies.records import Question, QuestionKind, Recorded
 from sentilab.training import (
     DEFAULT_SEED,
@@ -66,6 +68,7 @@ from sentilab.training import (
     WeightAveraging,
 )
 from sentilab.training.ensembling import How, ensemble_settings
+from sentilab.training.settings import LARGEST_SEED
 
 AT_THE_TOP = (
     "name",
@@ -110,6 +113,15 @@ TABLES: Mapping[str, tuple[type, str]] = {
     "reading": (Reading, '{ unlabelled = "imdb" }'),
     "teaching": (Teaching, '{ teacher = "the name of a run", unlabelled = "imdb" }'),
 }
+
+
+# Far beyond what anybody has time for; a grid can ask for more than memory holds by a slip.
+MOST_RUNS = 10_000
+LARGEST_FILE = 1 << 20
+LONGEST_NAME = 200
+# tomllib needs time in the square of what a dotted key has parts.
+LONG_DOTTED_KEY = re.compile(rb"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){20}")
+IN_BRACES = re.compile(r"\{(\w+)(?:\[(\w+)\])?\}|[{}]")
 
 
 @dataclass(frozen=True)
@@ -158,11 +170,21 @@ def read(name_or_path: str) -> StudySpec:
         raise SettingsError(
             f'There is no study "{name_or_path}": it is neither a packaged study ({known}) nor a file.'
         )
+    return _study(_Table(_document(path), path.name, ""), path)
+
+
+def _document(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path.name}: not valid TOML: {error}.") from error
-    return _study(_Table(document, path.name, ""), path)
+        if path.stat().st_size > LARGEST_FILE:
+            raise SettingsError(f"{path.name}: larger than a study file can be meant to be.")
+        content = path.read_bytes()
+        if LONG_DOTTED_KEY.search(content):
+            raise SettingsError(f"{path.name}: a key has more parts than any of a study.")
+        return toml_of(content.decode("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path.name}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise SettingsError(f"{path.name}: not valid TOML: {printable(str(error))}.") from error
 
 
 @dataclass
@@ -186,7 +208,7 @@ class _Table:
         if value is None:
             raise self.error(key, "is missing; it must be a text")
         if not isinstance(value, str):
-            raise self.error(key, f"is {value!r}; it must be a text in quotes")
+            raise self.error(key, f"is {shown(value)}; it must be a text in quotes")
         return value
 
     def list_of(self, kind: type, key: str, default: list[Any]) -> list[Any]:
@@ -196,13 +218,13 @@ class _Table:
             isinstance(one, kind) and not isinstance(one, bool) for one in value
         )
         if not right:
-            raise self.error(key, f"is {value!r}; it must be a list of {noun}")
+            raise self.error(key, f"is {shown(value)}; it must be a list of {noun}")
         return list(value)
 
     def table(self, key: str) -> "_Table":
         value = self.content.get(key, {})
         if not isinstance(value, dict):
-            raise self.error(key, f"is {value!r}; it must be a table, [{key}]")
+            raise self.error(key, f"is {shown(value)}; it must be a table, [{key}]")
         return _Table(value, self.file, self.path_of(key))
 
     def tables(self, key: str) -> list["_Table"]:
@@ -217,7 +239,7 @@ class _Table:
         return f"{self.where}.{key}" if self.where else key
 
     def error(self, key: str, complaint: str) -> SettingsError:
-        return SettingsError(f"{self.file}, {self.path_of(key)}: {complaint}.")
+        return SettingsError(f"{self.file}, {printable(self.path_of(key))}: {complaint}.")
 
 
 def _study(top: _Table, path: Path) -> StudySpec:
@@ -259,21 +281,33 @@ def _study(top: _Table, path: Path) -> StudySpec:
     if len(by_name) < len(planned):
         repeated = next(one.name for one in planned if by_name[one.name] is not one)
         raise top.error(
-            "run", f'two runs are named "{repeated}"; a grid\'s name needs its settings in braces'
+            "run",
+            f'two runs are named "{printable(repeated)}"; a grid\'s name needs its settings in braces',
         )
     seeds = top.list_of(int, "seeds", [DEFAULT_SEED])
-    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise top.error("seeds", "must be one or more different whole numbers from 0 up")
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0 or max(seeds) > LARGEST_SEED:
+        raise top.error(
+            "seeds", f"must be one or more different whole numbers from 0 to {LARGEST_SEED}"
+        )
     source = data.text("source", "imdb")
     without = data.text("without", "")
     if without not in ("", ORIGINALS):
-        raise data.error("without", f'is "{without}"; all that can be left out is "{ORIGINALS}"')
+        raise data.error(
+            "without", f'is "{printable(without)}"; all that can be left out is "{ORIGINALS}"'
+        )
+    asked = protocols(protocol.text("name", "holdout"), protocol.error)
+    if len(planned) * len(seeds) * len(asked) > MOST_RUNS:
+        raise top.error(
+            "seeds",
+            f"{len(planned):,} runs of {len(seeds):,} seeds are more than the {MOST_RUNS:,} trainings "
+            "that a study may have; make several studies of it",
+        )
     return StudySpec(
         name=top.text("name", path.stem),
         title=top.text("title", path.stem),
         description=top.text("description", "").strip(),
         source=source if source in ("imdb", "generated") else str(path.parent / source),
-        protocols=protocols(protocol.text("name", "holdout"), protocol.error),
+        protocols=asked,
         seeds=tuple(seeds),
         runs=tuple(planned),
         questions=tuple(_question(one, by_name) for one in top.tables("question")),
@@ -291,8 +325,8 @@ def _require_teachers(tables: Sequence[_Table], grids: Sequence[Sequence[Planned
             if asked is not None and asked.teacher not in above:
                 raise table.error(
                     "teaching.teacher",
-                    f'is "{asked.teacher}"; it must be the name of a run above'
-                    + (f": {', '.join(above)}" if above else ""),
+                    f'is "{printable(asked.teacher)}"; it must be the name of a run above'
+                    + (f": {listed(above, mark='')}" if above else ""),
                 )
         above += [one.name for one in grid] or [table.text("name", "ensemble")]
 
@@ -306,7 +340,9 @@ def protocols(name: str, error: Any = None) -> tuple[Protocol, ...]:
         "both": ("notebook", "holdout"),
     }
     if name not in choices:
-        complaint = f'is "{name}"; it must be "notebook", "holdout", "validation" or "both"'
+        complaint = (
+            f'is "{printable(name)}"; it must be "notebook", "holdout", "validation" or "both"'
+        )
         raise error("name", complaint) if error else SettingsError(f"protocol {complaint}.")
     return choices[name]
 
@@ -321,7 +357,7 @@ def _grid(
     wanted = {**defaults, **{k: v for k, v in table.content.items() if k in OF_A_RUN}}
     of_model = wanted.pop("model_settings", {})
     if not isinstance(of_model, dict):
-        raise table.error("model_settings", f"is {of_model!r}; it must be a table of settings")
+        raise table.error("model_settings", f"is {shown(of_model)}; it must be a table of settings")
     axes: dict[Any, Any] = {
         **wanted,
         **{("model_settings", key): value for key, value in of_model.items()},
@@ -330,15 +366,19 @@ def _grid(
     for key, values in zip(axes, spread, strict=True):
         if not values:
             raise table.error(str(key), "is an empty list; give at least one value")
+    points = math.prod(map(len, spread))
+    if points > MOST_RUNS:
+        raise SettingsError(
+            f"{table.file}, {table.where}: its lists span {points:,} runs; a study may have {MOST_RUNS:,}."
+        )
     recorded = _recorded(table.table("recorded")) if "recorded" in table.content else None
     for point in itertools.product(*spread):
         chosen = dict(zip(axes, point, strict=True))
         settings = {key: value for key, value in chosen.items() if isinstance(key, str)}
         settings["model_settings"] = {k[1]: v for k, v in chosen.items() if isinstance(k, tuple)}
         words = {**settings, **settings["model_settings"]}
-        name = _fill(
-            table, "name", "-".join(str(v) for v in point if not isinstance(v, dict)), words
-        )
+        usual = "-".join(shown(v).strip("'") for v in point if not isinstance(v, dict))
+        name = _fill(table, "name", usual[:LONGEST_NAME], words)
         yield PlannedRun(
             name=name,
             title=_fill(table, "title", name, words),
@@ -353,12 +393,12 @@ def _ensemble(table: _Table, runs: Mapping[str, RunSettings]) -> PlannedRun:
     members = table.list_of(str, "ensemble", [])
     for one in members:
         _require_run(table, "ensemble", one, runs)
-    name = table.text("name", "ensemble")
+    name = _name(table, "name", table.text("name", "ensemble"))
     own = table.table("model_settings")
     own.allow(one.name for one in fields(How))
     try:
         settings = ensemble_settings([runs[one] for one in members], How(**own.content))
-    except SettingsError as error:
+    except (SettingsError, TypeError) as error:
         raise SettingsError(f"{table.file}, {table.where}: {error}") from error
     return PlannedRun(name, table.text("title", name), settings)
 
@@ -366,8 +406,8 @@ def _ensemble(table: _Table, runs: Mapping[str, RunSettings]) -> PlannedRun:
 def _require_run(table: _Table, key: str, name: str, runs: Iterable[str]) -> None:
     if name not in runs:
         near = difflib.get_close_matches(name, runs, n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else f"; runs are {', '.join(runs)}"
-        raise table.error(key, f'there is no run "{name}"{hint}')
+        hint = f'; did you mean "{near[0]}"?' if near else f"; runs are {listed(runs, mark='')}"
+        raise table.error(key, f'there is no run "{printable(name)}"{hint}')
 
 
 def _settings(table: _Table, wanted: Mapping[str, Any], shared: Mapping[str, Any]) -> RunSettings:
@@ -376,7 +416,7 @@ def _settings(table: _Table, wanted: Mapping[str, Any], shared: Mapping[str, Any
         if value is None:
             continue
         if not isinstance(value, dict):
-            raise table.error(key, f"is {value!r}; it must be a table, as in {example}")
+            raise table.error(key, f"is {shown(value)}; it must be a table, as in {example}")
         _Table(value, table.file, table.path_of(key)).allow(one.name for one in fields(kind))
     if "model" not in wanted:
         raise table.error("model", f"is missing; known are {', '.join(models.names())}")
@@ -388,14 +428,38 @@ def _settings(table: _Table, wanted: Mapping[str, Any], shared: Mapping[str, Any
 
 
 def _fill(table: _Table, key: str, default: str, words: Mapping[str, Any]) -> str:
-    template = table.text(key, default)
-    try:
-        return template.format_map(words)
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
+    """The template with settings in place of their names in braces: {epochs}, {adversarial[radius]}.
+
+    Not str.format: that can be told to reach into a value, or to pad it to a gigabyte.
+    """
+    if key not in table.content:
+        return default
+    template = table.text(key)
+
+    def setting(found: re.Match[str]) -> str:
+        value = words.get(found[1], _NOTHING)
+        if found[2]:
+            value = value.get(found[2], _NOTHING) if isinstance(value, dict) else _NOTHING
+        if value is _NOTHING:
+            raise table.error(
+                key,
+                f'"{printable(template)}" cannot be filled in ({printable(found[0])}); in braces may '
+                f"stand {', '.join(words)}",
+            )
+        return value if isinstance(value, str) else shown(value)
+
+    return _name(table, key, IN_BRACES.sub(setting, template))
+
+
+_NOTHING = object()
+
+
+def _name(table: _Table, key: str, name: str) -> str:
+    if len(name) > LONGEST_NAME or not name.isprintable():
         raise table.error(
-            key,
-            f'"{template}" cannot be filled in ({error}); in braces may stand {", ".join(words)}',
-        ) from error
+            key, f'"{printable(name)}" must be one line of at most {LONGEST_NAME} characters'
+        )
+    return name
 
 
 def _recorded(table: _Table) -> Recorded:
@@ -403,7 +467,10 @@ def _recorded(table: _Table) -> Recorded:
     for key in ("accuracy", "best_accuracy"):
         value = table.content.get(key, 0.0)
         if not isinstance(value, float) or not 0 <= value <= 1:
-            raise table.error(key, f"is {value!r}; it must be a number between 0.0 and 1.0")
+            raise table.error(key, f"is {shown(value)}; it must be a number between 0.0 and 1.0")
+    if not isinstance(table.content.get("epochs_run", 0), int):
+        raise table.error("epochs_run", "must be a whole number")
+    table.text("text", "")
     return Recorded(**table.content)
 
 
@@ -412,7 +479,7 @@ def _question(table: _Table, runs: Mapping[str, PlannedRun]) -> Question:
     kind = table.text("kind")
     if kind not in get_args(QuestionKind):
         raise table.error(
-            "kind", f'is "{kind}"; it must be one of {", ".join(get_args(QuestionKind))}'
+            "kind", f'is "{printable(kind)}"; it must be one of {", ".join(get_args(QuestionKind))}'
         )
     named = table.list_of(str, "runs", [])
     baseline = table.text("baseline", "") or None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sentilab import atomic, models
-from sentilab.errors import ModelCannotTrain, SentilabError
+from sentilab.errors import ModelCannotTrain, SentilabError, SettingsError
+from sentilab.readable import json_of, misfit, printable, shown
 from sentilab.studies import many
 from sentilab.studies.plan import Named, Plan, plan
 from sentilab.studies.progress import Snapshot
@@ -31,6 +32,43 @@ from sentilab.training.environment import environment
 from sentilab.training.task import Crew, Training, examples_of
 
 FACTS = "study.json"
+FORM_OF_FACTS = {
+    "name": str,
+    "title": str,
+    "description": str,
+    "questions": [
+        {
+            "kind": str,
+            "title": str,
+            "asks": str,
+            "runs": [str],
+            "axis?": (str, None),
+            "baseline?": (str, None),
+            "notebook_says?": str,
+        }
+    ],
+    "protocols": [str],
+    "seeds": [int],
+    "runs": [
+        {
+            "name": str,
+            "title": str,
+            "settings": dict,
+            "folder": str,
+            "recorded": (dict, None),
+        }
+    ],
+    "data": {
+        "name": str,
+        "origin": str,
+        "label_names": [str],
+        "is_generated": bool,
+        "notices": [str],
+        "portrait": dict,
+        "duplicates": dict,
+    },
+    "environment": dict,
+}
 
 Announce = Callable[[Training, int, int], Listener]
 """Called before a training with its number (from 1) and how many there are."""
@@ -195,7 +233,9 @@ def read_results(folder: Path) -> StudyResults:
     if not path.exists():
         raise SentilabError(f"{folder}: no study here ({FACTS} is missing).")
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json_of(path.read_bytes())
+        if fault := misfit(facts, FORM_OF_FACTS):
+            raise ValueError(fault)
         runs = tuple(
             read_run(
                 Named(
@@ -203,7 +243,7 @@ def read_results(folder: Path) -> StudyResults:
                     title=one["title"],
                     settings=RunSettings.from_dict(one["settings"]),
                     recorded=Recorded(**one["recorded"]) if one["recorded"] else None,
-                    folder=folder / Path(one["folder"]).name,
+                    folder=folder / _inside(one["folder"]),
                 )
             )
             for one in facts["runs"]
@@ -229,9 +269,13 @@ def read_results(folder: Path) -> StudyResults:
             environment=facts["environment"],
             finished=all(_ended(one.folder) for one in runs),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise SentilabError(f"{path}: not a study's facts ({error!r}).") from error
-    write_index(runs, folder / "runs.csv")
+    except SettingsError as error:
+        raise SentilabError(f"{path}: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SentilabError(f"{path}: not a study's facts ({printable(shown(error))}).") from error
+    # It says nothing that the folders do not; these may be somebody's whom one only asks.
+    with suppress(OSError):
+        write_index(runs, folder / "runs.csv")
     return results
 
 
@@ -249,6 +293,13 @@ def run_names(folder: Path) -> dict[str, str]:
         return names
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SentilabError(f"{path}: not a study's facts ({error!r}).") from error
+
+
+def _inside(name: str) -> str:
+    """A folder's name; raises ValueError for one that leads elsewhere."""
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ValueError(f"{printable(name)} is no run's folder")
+    return name
 
 
 def is_study(folder: Path) -> bool:

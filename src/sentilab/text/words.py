@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sentilab import atomic
 from sentilab.errors import DataError
+from sentilab.readable import json_of, printable
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 # What is lower case depends on Python's Unicode tables, and so do the words.
@@ -250,9 +251,11 @@ class Vocabulary:
     def from_json(cls, text: str) -> "Vocabulary":
         """Raises DataError, saying what is wrong, if ``text`` is not what ``to_json`` writes."""
         try:
-            content = json.loads(text)
+            content = json_of(text)
         except ValueError as error:
-            raise DataError(f"This is not a vocabulary: not valid JSON ({error}).") from error
+            raise DataError(
+                f"This is not a vocabulary: not valid JSON ({printable(str(error))})."
+            ) from error
         fault = _fault(content)
         if fault:
             raise DataError(f"This is not a vocabulary: {fault}.")

@@ -188,7 +188,7 @@ def _only(answers: Predictions, ids: Any) -> Predictions:
 
 
 def _vocabulary(run: RunFolder) -> Vocabulary:
-    return Vocabulary.from_json((run.path / "vocabulary.json").read_text(encoding="utf-8"))
+    return run.vocabulary()
 
 
 def _described(

@@ -16,8 +16,10 @@ from typing import Any, Literal, get_args
 from sentilab import models
 from sentilab.errors import SettingsError
 from sentilab.models.ensemble import NAME
+from sentilab.readable import shown
 from sentilab.training.folds import inner_fold_settings
-from sentilab.training.settings import RunSettings
+from sentilab.training.require import require
+from sentilab.training.settings import MOST_FOLDS, RunSettings
 
 ENSEMBLE = NAME
 
@@ -58,7 +60,7 @@ class How:
         """Raises SettingsError for a kind that does not exist or settings of the other kind."""
         if self.kind not in get_args(Kind):
             raise SettingsError(
-                f'An ensemble\'s kind is "{self.kind}"; it must be "averaging" or "stacking".'
+                f'An ensemble\'s kind is {shown(self.kind)}; it must be "averaging" or "stacking".'
             )
         if self.kind == "stacking" and self.calibrated:
             raise SettingsError(
@@ -72,10 +74,7 @@ class How:
                 "An ensemble that averages learns nothing from folds.\n"
                 '  Leave out folds, or take kind = "stacking".'
             )
-        if not isinstance(self.folds, int) or isinstance(self.folds, bool) or self.folds < 2:
-            raise SettingsError(
-                f"An ensemble's folds are {self.folds!r}; they must be a whole number of at least 2."
-            )
+        require("An ensemble's folds", self.folds, int, lowest=2, highest=MOST_FOLDS)
 
 
 def ensemble_settings(members: Sequence[RunSettings], how: How | None = None) -> RunSettings:

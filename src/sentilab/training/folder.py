@@ -20,7 +20,6 @@ state.safetensors     all that resuming needs; removed once no run can continue 
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,9 +30,12 @@ import tomli_w
 from numpy.typing import NDArray
 
 from sentilab import atomic
-from sentilab.errors import SentilabError
+from sentilab.errors import DataError, SentilabError, SettingsError
+from sentilab.readable import json_file, json_of, misfit, printable, toml_of
+from sentilab.tables import read_table
+from sentilab.text import Vocabulary
 from sentilab.training.settings import RunSettings
-from sentilab.training.stopping import EpochMetrics
+from sentilab.training.stopping import CURVE, EpochMetrics
 
 Scored = Literal["test", "validation"]
 SCORED: dict[Scored, str] = {"test": "predictions.parquet", "validation": "validation.parquet"}
@@ -41,6 +43,28 @@ SCORED: dict[Scored, str] = {"test": "predictions.parquet", "validation": "valid
 
 # What a run's result.json has the checksums of.
 CHECKED = ("weights.safetensors", "model.keras", *SCORED.values(), "vocabulary.json")
+NUMBERS_BY_NAME = {"*": float}
+
+# What the files must hold, as far as it is reported, compared or gone on from.
+FORMS: dict[str, Any] = {
+    "result.json": {
+        "status": str,
+        "reason?": str,
+        "label_names?": [str],
+        "stopped_early?": bool,
+        "test?": {"loss": float, "accuracy": float},
+        "kept?": dict,
+    },
+    "anatomy.json": {"parameters": int},
+    "environment.json": dict,
+    "ensemble.json": {"members": [dict]},
+    "speed.json": {"texts": int, "seconds": [float]},
+    "pretraining.json": {"folder": str, "seconds": [float]},
+    "teaching.json": {"seconds?": NUMBERS_BY_NAME},
+}
+CONFIG = {"run": dict, "data": {"name": str, "fingerprint": str, "without?": str}}
+STATUSES = ("finished", "refused", "failed")
+TIMING = {"seconds": float}
 
 
 @dataclass(frozen=True)
@@ -90,27 +114,46 @@ class RunFolder:
 
     def settings(self) -> RunSettings:
         """Raises SentilabError if there is no readable configuration."""
-        path = self.path / "config.toml"
+        config = self._config()
         try:
-            return RunSettings.from_dict(tomllib.loads(path.read_text())["run"])
-        except (OSError, KeyError, ValueError) as error:
-            raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
+            return RunSettings.from_dict(config["run"])
+        except SettingsError as error:
+            raise SentilabError(f"{self.path / 'config.toml'}: {error}") from error
 
     def data(self) -> dict[str, Any]:
         """The data's "name", "fingerprint" and what they are "without" ("" for nothing).
 
         Raises SentilabError as ``settings`` does.
         """
+        data = self._config()["data"]
+        return {
+            "name": data["name"],
+            "fingerprint": data["fingerprint"],
+            "without": data.get("without", ""),
+        }
+
+    def vocabulary(self) -> Vocabulary:
+        """The words and the encoding that the run has learned.
+
+        Raises SentilabError if the file is not there or is damaged.
+        """
+        path = self.path / "vocabulary.json"
+        try:
+            return Vocabulary.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, DataError) as error:
+            raise SentilabError(f"{path}: {printable(str(error))}") from error
+
+    def _config(self) -> dict[str, Any]:
         path = self.path / "config.toml"
         try:
-            data = tomllib.loads(path.read_text())["data"]
-            return {
-                "name": str(data["name"]),
-                "fingerprint": str(data["fingerprint"]),
-                "without": str(data.get("without", "")),
-            }
-        except (OSError, KeyError, ValueError) as error:
-            raise SentilabError(f"{path}: not a run's configuration ({error}).") from error
+            config = toml_of(path.read_text(encoding="utf-8"))
+            if fault := misfit(config, CONFIG):
+                raise ValueError(fault)
+        except (OSError, ValueError) as error:
+            raise SentilabError(
+                f"{path}: not a run's configuration ({printable(str(error))})."
+            ) from error
+        return config
 
     def checksums(self) -> dict[str, str]:
         """The SHA-256 of what answers come from, of those files that are there."""
@@ -136,16 +179,18 @@ class RunFolder:
         )
 
     def read_json(self, name: str) -> Any:
-        """The file's content, or None where it does not exist yet."""
+        """The file's content, or None where it does not exist yet.
+
+        Raises SentilabError if it is damaged: not JSON, of another form, or with numbers that are none.
+        """
         path = self.path / name
         if not path.exists():
             return None
-        try:
-            return json.loads(path.read_text())
-        except ValueError as error:
-            raise SentilabError(
-                f"{path}: not valid JSON ({error}); remove the run folder."
-            ) from error
+        advice = "; remove the run folder."
+        content = json_file(path, FORMS.get(name, object), advice)
+        if name == "result.json" and (fault := _fault_of_result(content)):
+            raise SentilabError(f"{path}: not valid ({fault}){advice}")
+        return content
 
     def write_curve(self, history: Sequence[EpochMetrics], seconds: Sequence[float]) -> None:
         metrics = (json.dumps(asdict(one)) for one in history)
@@ -157,15 +202,16 @@ class RunFolder:
         atomic.write_text(self.path / "timings.jsonl", "".join(f"{line}\n" for line in timings))
 
     def history(self) -> tuple[EpochMetrics, ...]:
-        return tuple(EpochMetrics(**line) for line in self._lines("metrics.jsonl"))
+        lines = self._lines("metrics.jsonl", CURVE)
+        return tuple(EpochMetrics(*(line[name] for name in CURVE)) for line in lines)
 
     def seconds(self) -> tuple[float, ...]:
-        return tuple(float(line["seconds"]) for line in self._lines("timings.jsonl"))
+        return tuple(float(one["seconds"]) for one in self._lines("timings.jsonl", TIMING))
 
     def prediction_ms(self) -> float | None:
         """Milliseconds for answering 1,000 encoded texts; None where that was not measured."""
         found = self.read_json("speed.json")
-        if not found or not found["texts"]:
+        if not found or found["texts"] < 1 or not found["seconds"]:
             return None
         return float(1e6 * np.median(found["seconds"]) / found["texts"])
 
@@ -200,34 +246,73 @@ class RunFolder:
 
     def predictions(self, part: Scored = "test") -> Predictions:
         """Raises SentilabError if the run has not finished, or scored no other texts than the test's."""
-        import pyarrow.parquet as pq
-
         path = self.path / SCORED[part]
         if not path.exists():
             if (self.path / "result.json").exists():
                 raise SentilabError(f"{path}: this run was validated on its test texts alone.")
             raise SentilabError(f"{path}: no predictions yet; the run has not finished.")
-        table = pq.read_table(self.checked(path))
-        label_names = json.loads(table.schema.metadata[b"labels"])
-        number_of = {name: number for number, name in enumerate(label_names)}
-        if len(label_names) == 2:
-            second = table["probability"].to_numpy()
-            probabilities = np.stack([1 - second, second], axis=1)
-        else:
-            probabilities = np.stack(
-                [table[f"probability_{name}"].to_numpy() for name in label_names], axis=1
-            )
-        return Predictions(
-            ids=np.asarray(table["id"].to_pylist()),
-            labels=np.asarray([number_of[name] for name in table["label"].to_pylist()]),
-            probabilities=probabilities,
-        )
+        try:
+            return _predictions_of(read_table(self.checked(path)))
+        except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+            raise SentilabError(
+                f"{path}: not a run's predictions ({printable(str(error))}); remove the run folder."
+            ) from error
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
+    def _lines(self, name: str, form: Any) -> list[dict[str, Any]]:
         path = self.path / name
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        lines = []
+        try:
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                content = json_of(line)
+                if fault := misfit(content, form):
+                    raise ValueError(f"line {number}: {fault}")
+                lines.append(content)
+        except (OSError, ValueError) as error:
+            raise SentilabError(
+                f"{path}: not valid ({printable(str(error))}); remove the run folder."
+            ) from error
+        return lines
+
+
+def _fault_of_result(content: dict[str, Any]) -> str:
+    if content["status"] not in STATUSES:
+        return f"status is {printable(content['status'])}; it must be one of {', '.join(STATUSES)}"
+    test = content.get("test")
+    if content["status"] == "finished" and test is None:
+        return "test is missing"
+    if test is not None and not 0 <= test["accuracy"] <= 1:
+        return f"test.accuracy is {test['accuracy']}; it must lie between 0 and 1"
+    return ""
+
+
+def _predictions_of(table: Any) -> Predictions:
+    """Raises ValueError, KeyError or TypeError for a table that is no run's predictions."""
+    import pyarrow as pa
+
+    label_names = json_of((table.schema.metadata or {})[b"labels"])
+    if misfit(label_names, [str]) or not 2 <= len(set(label_names)) == len(label_names):
+        raise ValueError("its labels are none")
+    several = [f"probability_{name}" for name in label_names]
+    asked = ["probability"] if len(label_names) == 2 else several
+    if not table.num_rows or any(table[one].null_count for one in ("id", "label", *asked)):
+        raise ValueError("values are missing")
+    if not all(pa.types.is_floating(table[name].type) for name in asked):
+        raise TypeError("its probabilities are no numbers")
+    columns = [table[name].to_numpy() for name in asked]
+    if len(asked) == 1:
+        columns.insert(0, 1 - columns[0])
+    probabilities = np.stack(columns, axis=1)
+    # Their last bits may be beyond.
+    if not (np.abs(probabilities - 0.5) <= 0.5 + 1e-6).all():
+        raise ValueError("a probability is missing, or not between 0 and 1")
+    number_of = {name: number for number, name in enumerate(label_names)}
+    return Predictions(
+        ids=np.asarray(table["id"].cast(pa.string()).to_pylist()),
+        labels=np.asarray([number_of[name] for name in table["label"].to_pylist()]),
+        probabilities=probabilities,
+    )
 
 
 def _sha256(path: Path) -> str:

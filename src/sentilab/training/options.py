@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sentilab.errors import SettingsError
+from sentilab.readable import shown
 from sentilab.training.require import require
 
 if TYPE_CHECKING:
@@ -201,6 +202,6 @@ class Teaching:
 
 
 def _require_one_of(name: str, value: object, kinds: Any) -> None:
-    if value not in get_args(kinds):
+    if not isinstance(value, str) or value not in get_args(kinds):
         allowed = ", ".join(f'"{one}"' for one in get_args(kinds))
-        raise SettingsError(f'{name} is "{value}"; it must be one of {allowed}.')
+        raise SettingsError(f"{name} is {shown(value)}; it must be one of {allowed}.")

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from sentilab import atomic
 from sentilab.errors import SentilabError
-from sentilab.training.stopping import EpochMetrics
+from sentilab.readable import json_of, misfit, printable
+from sentilab.training.stopping import CURVE, EpochMetrics
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -62,19 +63,21 @@ def load(path: Path) -> State:
     try:
         with safe_open(path, framework="numpy") as file:
             told = file.metadata()["progress"]
-            progress = json.loads(told)
+            progress = json_of(told)
+            if fault := misfit(progress, {"history": [CURVE], "seconds": [float]}):
+                raise ValueError(fault)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if file.metadata()["sha256"] != _checksum(arrays, told):
                 raise ValueError("its checksum is another")
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise SentilabError(
-            f"{path}: the saved state is damaged ({error}); the run is trained from the start."
+            f"{path}: the saved state is damaged ({printable(str(error))}); the run is trained from the start."
         ) from error
     return State(
         variables=_under("variables/", arrays),
         best=_under("best/", arrays),
         averages=_under("averages/", arrays),
-        history=[EpochMetrics(**one) for one in progress["history"]],
+        history=[EpochMetrics(*(one[name] for name in CURVE)) for one in progress["history"]],
         seconds=progress["seconds"],
     )
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from sentilab.errors import SettingsError
+from sentilab.readable import printable, shown
 from sentilab.training.options import (
     AdversarialTraining,
     EarlyStopping,
@@ -21,6 +22,12 @@ Protocol = Literal["notebook", "holdout", "validation"]
 Kernels = Literal["fused", "keras"]
 
 DEFAULT_SEED = 297
+
+# What the parts beneath can hold: an int32, and what NumPy and Keras take as a seed.
+LARGEST = 2**31 - 1
+LARGEST_SEED = 2**32 - 1
+LARGEST_WHOLE = 2**63 - 1
+MOST_FOLDS = 1_000
 
 # Settings that are tables of their own.
 _TABLES = {
@@ -85,23 +92,28 @@ class RunSettings:
         """Raises SettingsError naming the first setting that is out of its range."""
         if not self.model or not isinstance(self.model, str):
             raise SettingsError("model is missing; `sentilab models` lists the names.")
-        require("batch_size", self.batch_size, int, lowest=1)
-        require("epochs", self.epochs, int, lowest=1)
+        if not isinstance(self.model_settings, dict):
+            raise SettingsError(
+                f"model_settings is {shown(self.model_settings)}; it must be a table."
+            )
+        _require_plain("model_settings", self.model_settings)
+        require("batch_size", self.batch_size, int, lowest=1, highest=LARGEST)
+        require("epochs", self.epochs, int, lowest=1, highest=LARGEST)
         require("learning_rate", self.learning_rate, float, lowest=0)
-        require("seed", self.seed, int, lowest=0)
-        require("split_seed", self.split_seed, int, lowest=0)
-        require("words", self.words, int, lowest=5)
-        require("length", self.length, int, lowest=1)
+        require("seed", self.seed, int, lowest=0, highest=LARGEST_SEED)
+        require("split_seed", self.split_seed, int, lowest=0, highest=LARGEST_SEED)
+        require("words", self.words, int, lowest=5, highest=LARGEST)
+        require("length", self.length, int, lowest=1, highest=LARGEST)
         require("validation_fraction", self.validation_fraction, float, lowest=0)
         if not 0 < self.validation_fraction < 1:
             raise SettingsError(
                 f"validation_fraction is {self.validation_fraction}; it must lie between 0 and 1."
             )
         if self.kernels not in (None, *get_args(Kernels)):
-            raise SettingsError(f'kernels is "{self.kernels}"; it must be "fused" or "keras".')
+            raise SettingsError(f'kernels is {shown(self.kernels)}; it must be "fused" or "keras".')
         if self.protocol not in get_args(Protocol):
             raise SettingsError(
-                f'protocol is "{self.protocol}"; it must be "notebook", "holdout" or "validation".'
+                f'protocol is {shown(self.protocol)}; it must be "notebook", "holdout" or "validation".'
             )
         if self.label_smoothing is not None:
             require("label_smoothing", self.label_smoothing, float, lowest=0, highest=1)
@@ -121,14 +133,14 @@ class RunSettings:
         """The inverse of ``to_dict``; raises SettingsError for a key that is not a setting."""
         plain = dict(plain)
         for key in plain.keys() - {one.name for one in fields(cls)}:
-            raise SettingsError(f'"{key}" is not a setting of a run.')
+            raise SettingsError(f'"{printable(key)}" is not a setting of a run.')
         try:
             for name, table in _TABLES.items():
                 if plain.get(name) is not None:
                     plain[name] = table(**plain[name])
             return cls(**plain)
         except TypeError as error:
-            raise SettingsError(f"These settings do not fit: {error}.") from error
+            raise SettingsError(f"These settings do not fit: {printable(str(error))}.") from error
 
     def fingerprint(self, data_fingerprint: str) -> str:
         """Equal for two runs exactly if the same settings meet the same data (hex SHA-256)."""
@@ -143,11 +155,27 @@ class RunSettings:
         )
 
 
+def _require_plain(name: str, value: object) -> None:
+    """Raises SettingsError for what JSON cannot hold, or holds and nobody can mean."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _require_plain(f"{name}.{printable(str(key))}", one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _require_plain(name, one)
+    elif isinstance(value, float):
+        require(name, value, float)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        require(name, value, int, lowest=-LARGEST_WHOLE, highest=LARGEST_WHOLE)
+    elif not isinstance(value, str | bool | None):
+        raise SettingsError(f"{name} is {shown(value)}; it must be a number, a text or a list.")
+
+
 def _require_fold(folds_name: str, folds: int | None, fold_name: str, fold: int | None) -> None:
     if (folds is None) != (fold is None):
         raise SettingsError(
             f"{folds_name} and {fold_name} belong together: how many, and which one is tested."
         )
     if folds is not None:
-        require(folds_name, folds, int, lowest=2)
+        require(folds_name, folds, int, lowest=2, highest=MOST_FOLDS)
         require(fold_name, fold, int, lowest=1, highest=folds)

@@ -5,7 +5,7 @@ Nothing is remembered between epochs, so a resumed run cannot lose its early-sto
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sentilab.training.options import EarlyStopping
 
@@ -19,6 +19,10 @@ class EpochMetrics:
     accuracy: float
     val_loss: float
     val_accuracy: float
+
+
+# What a file must hold of an epoch, by the names and in the order of the figures.
+CURVE = {one.name: one.type for one in fields(EpochMetrics)}
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,9 @@ class Teacher:
         """Probabilities (texts, classes) for all texts of ``tokens``, whose texts the fingerprint names."""
         if fingerprint not in self._answers:
             started = time.perf_counter()
-            path = self.run.path / "vocabulary.json"
-            vocabulary = Vocabulary.from_json(path.read_text(encoding="utf-8"))
-            model = models.load(
-                self.run.checked(self.run.model), kernels=self.settings.kernels or "auto"
-            )
+            vocabulary = self.run.vocabulary()
+            path = self.run.checked(self.run.model)
+            model = models.load(path, kernels=self.settings.kernels or "auto")
             rows = np.arange(len(tokens.lengths))
             x = vocabulary.encode_tokens(tokens, rows)
             self._answers[fingerprint] = score(model, Part(x, rows, rows.astype(str)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sentilab import atomic
-from sentilab.errors import SentilabError
+from sentilab.readable import json_file
 
 Clock = Callable[[], float]
 
@@ -16,11 +16,9 @@ class Stopwatch:
 
     def __init__(self, path: Path, clock: Clock = time.monotonic) -> None:
         self._path, self._clock, self._began = path, clock, clock()
-        try:
-            before = json.loads(path.read_text())["seconds"] if path.exists() else 0.0
-            self._before = float(before)
-        except (ValueError, KeyError, TypeError) as error:
-            raise SentilabError(f"{path}: not a search's time ({error}); remove it.") from error
+        self._before = 0.0
+        if path.exists():
+            self._before = float(json_file(path, {"seconds": float}, "; remove it.")["seconds"])
 
     @property
     def spent(self) -> float:

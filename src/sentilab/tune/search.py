@@ -19,6 +19,7 @@ import numpy as np
 from sentilab import atomic
 from sentilab.engines import Outcome, Scheduler, Silent, Status, Told, carry_out
 from sentilab.errors import ModelCannotTrain, SentilabError
+from sentilab.readable import json_of, shown
 from sentilab.training import (
     Crew,
     Listener,
@@ -461,7 +462,7 @@ class Tuning:
         if not path.exists():
             return None
         try:
-            outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            outcome: dict[str, Any] = json_of(path.read_bytes())
             self._scorings = [
                 Scoring(**{**one, "runs": tuple(one["runs"])}) for one in outcome["scorings"]
             ]
@@ -471,8 +472,8 @@ class Tuning:
             ]
             self._ending = outcome["ending"]
             float(outcome["spent"])
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise SentilabError(f"{path}: not a search's outcome ({error!r}).") from error
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise SentilabError(f"{path}: not a search's outcome ({shown(error)}).") from error
         return outcome
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sentilab import atomic
 from sentilab.errors import SentilabError
+from sentilab.readable import json_of, printable
 
 State = Literal["running", "complete", "pruned", "failed", "stopped"]
 
@@ -52,11 +53,11 @@ def read(folder: Path) -> list[Trial]:
     if not path.exists():
         return []
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [json_of(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return [Trial(**{**one, "values": tuple(one["values"])}) for one in lines]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise SentilabError(
-            f"{path}: not the trials of a search ({error}).\n"
+            f"{path}: not the trials of a search ({printable(str(error))}).\n"
             "  Remove the file to search again; trials that were trained are not trained again."
         ) from error
 

@@ -9,7 +9,6 @@ epochs = 1
 """
 
 import difflib
-import tomllib
 from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from sentilab import models
 from sentilab.errors import SettingsError
+from sentilab.readable import printable, shown, toml_of
 from sentilab.training import RunSettings
 
 # What belongs to a command or a study.
@@ -64,9 +64,9 @@ def parse(text: str, name: str) -> Preset:
     """A preset's file. Raises SettingsError naming the file and the key that is wrong."""
     file = f"{name}.toml"
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: not valid TOML: {error}.") from error
+        content = toml_of(text)
+    except ValueError as error:
+        raise SettingsError(f"{file}: not valid TOML: {printable(str(error))}.") from error
     for key in content.keys() - {"summary", "place", "run"}:
         raise SettingsError(f"{file}, {key}: unknown key; allowed are summary, place and [run].")
     summary, place, run = (content.get(key) for key in ("summary", "place", "run"))
@@ -75,7 +75,7 @@ def parse(text: str, name: str) -> Preset:
             f"{file}, summary: is missing; it must say in a few words what this is."
         )
     if place is not None and (not isinstance(place, int) or isinstance(place, bool)):
-        raise SettingsError(f"{file}, place: is {place!r}; it must be a whole number.")
+        raise SettingsError(f"{file}, place: is {shown(place)}; it must be a whole number.")
     if not isinstance(run, dict):
         raise SettingsError(f"{file}, run: is missing; it must be a table, [run], with a model.")
     return Preset(name, summary, _settings(run, file), place)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sentilab import atomic
 from sentilab.errors import SentilabError, SettingsError
+from sentilab.readable import json_file, json_of
 from sentilab.training.options import Pretraining
 from sentilab.training.pretraining.corpus import Corpus
 from sentilab.training.pretraining.sampling import WordSampler
@@ -70,7 +71,7 @@ class Pretrained:
 
     def told(self) -> dict[str, Any]:
         """Its folder's name, tokens and texts read, "history" and "seconds" by epoch."""
-        content = json.loads((self.path / "pretraining.json").read_text())
+        content = json_file(self.path / "pretraining.json", {"seconds": [float]})
         return {"folder": self.path.name, **content}
 
 
@@ -279,7 +280,7 @@ def _load(path: Path, trainer: "Trainer") -> _Progress:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            saved: dict[str, Any] = json.loads(file.metadata()["progress"])
+            saved: dict[str, Any] = json_of(file.metadata()["progress"])
             trainer.restore({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             history = [LanguageEpoch(**one) for one in saved.pop("history")]
             return _Progress(history=history, **saved)
