@@ -56,13 +56,14 @@ def pictured(snapshot: Snapshot) -> RenderableType:
                 f"best so far: {best['val_accuracy']:.4f} on validation texts, {escape(best['run'])}"
             )
         )
-    for one_failed in snapshot.failures[-SHOWN_FAILURES:]:
+    # That a model cannot train is a finding of many studies, and no failure.
+    failed = [one for one in snapshot.failures if one["status"] == "failed"]
+    for one_failed in failed[-SHOWN_FAILURES:]:
         reason = one_failed["reason"].partition("\n")[0]
-        lines.append(
-            Text.from_markup(
-                f"[red]{one_failed['status']}[/red] {escape(one_failed['run'])}: {escape(reason)}"
-            )
-        )
+        said = f"[red]failed[/red] {escape(one_failed['run'])}: {escape(reason)}"
+        line = Text.from_markup(said, overflow="ellipsis")
+        line.no_wrap = True
+        lines.append(line)
     return Group(*lines)
 
 

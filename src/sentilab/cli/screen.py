@@ -155,10 +155,11 @@ class TrainingLines:
 
     def on_end(self, result: Mapping[str, Any], outcome: Outcome) -> None:
         """The training has ended; why, if it has no result."""
-        reason = outcome.reason or result.get("reason", "")
+        # Its first line: the report has the whole.
+        reason = str(outcome.reason or result.get("reason", "")).partition("\n")[0]
         if reason:
             said = result.get("status", "failed")
-            self._print(f"[red]{said}[/red]: {escape(str(reason))}")
+            self._print(f"[red]{said}[/red]: {escape(reason)}")
 
     def _print(self, line: str) -> None:
         self._console.print(f"  {self._tag}{line}", highlight=False, soft_wrap=True)
