@@ -1,5 +1,6 @@
 """Runs a prepared study before a person's eyes: progress, report after each run, closing table."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -90,6 +91,9 @@ def carry_out(
     ``asked`` says by what it is carried out; None: in this process, one training after the other.
     ``closing`` ends with the table of all runs. ``trackers`` record the runs as they end.
     """
+    if asked is not None and os.name == "nt":
+        click.echo("One training after the other: worker processes need Linux or macOS.", err=True)
+        asked = None
     if asked is None:
         fused = any(one.settings.kernels != "keras" for one in study.plan.trainings)
         own_process.settle(fused=fused)

@@ -136,7 +136,8 @@ def _chosen(
 
 def _candidates(cores: int, trainings: int, memory: int) -> list[tuple[int, int]]:
     """(processes, threads) from many to few; each uses all cores, or as many as divide evenly."""
-    most = max(1, int(MEMORY_SHARE * machine.free_memory() / memory)) if memory else cores
+    free = machine.free_memory()  # 0: the system does not say
+    most = max(1, int(MEMORY_SHARE * free / memory)) if free else cores
     counts = {cores, cores // 2, cores // 4, 1}
     return [
         (processes, cores // processes)
