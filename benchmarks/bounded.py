@@ -136,7 +136,7 @@ class Worker:
     def stop(self) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def _line(self, seconds: float) -> bytes:
         assert self._process.stdout is not None

@@ -42,12 +42,12 @@ from benchmarks.inputs import KINDS, TRACE, hostile
 PAGE = "hostile-input.md"
 # Kinds that cost more a piece get fewer.
 COUNTS = {
-    "study": 2_500,
-    "texts": 2_000,
-    "parquet": 1_500,
-    "archive": 2_000,
-    "run": 3_000,
-    "keras": 1_500,
+    "study": 1_500,
+    "texts": 600,
+    "parquet": 600,
+    "archive": 800,
+    "run": 2_500,
+    "keras": 1_000,
 }
 
 Judge = Callable[[Path], None]
@@ -122,7 +122,7 @@ def texts(path: Path) -> None:
     _any_of(path, labelled, without_labels, scored)
 
 
-def _holds_together(dataset: Any) -> None:
+def _holds_together(dataset: Any, may_be_empty: bool = False) -> None:
     require(
         len(dataset.texts) == len(dataset.labels) == len(dataset.ids), "columns of unlike length"
     )
@@ -131,7 +131,7 @@ def _holds_together(dataset: Any) -> None:
     for one in (*dataset.label_names, *dataset.notices):
         one.encode()
     for one in dataset.texts:
-        require(isinstance(one, str) and one.strip(), "a text that is none")
+        require(isinstance(one, str) and (one.strip() or may_be_empty), "a text that is none")
         one.encode()
 
 
@@ -142,7 +142,9 @@ def parquet(path: Path) -> None:
         return texts(path)
     if path.name == "imdb-unlabelled.parquet":
         return _any_of(path, lambda: unlabelled("imdb", data=path.parent))
-    return _any_of(path, lambda: _holds_together(load("imdb", data=path, download=False)))
+    return _any_of(
+        path, lambda: _holds_together(load("imdb", data=path, download=False), may_be_empty=True)
+    )
 
 
 def archive(path: Path) -> None:
@@ -151,7 +153,7 @@ def archive(path: Path) -> None:
     before = _around(path)
 
     def read() -> None:
-        _holds_together(load("imdb", data=path, download=False))
+        _holds_together(load("imdb", data=path, download=False), may_be_empty=True)
 
     def unpacked() -> None:
         target = path.parent / "unpacked"
@@ -204,7 +206,7 @@ def run(path: Path) -> None:
                 if part == "validation" and one.settings().protocol == "notebook":
                     continue
                 found = one.predictions(part)  # type: ignore[arg-type]
-                inside = (found.probabilities >= 0) & (found.probabilities <= 1)
+                inside = np.abs(found.probabilities - 0.5) <= 0.5 + 1e-6
                 require(
                     inside.all() and len(found.ids) == len(found.labels) > 0, "no probabilities"
                 )
@@ -487,7 +489,7 @@ def main() -> None:
     if given.write:
         page = pages.page(PAGE)
         text = page.read_text(encoding="utf-8")
-        page.write_text(pages.replaced(text, "inputs", f"\n{table(outcomes)}"), encoding="utf-8")
+        page.write_text(pages.replaced(text, "inputs", table(outcomes)), encoding="utf-8")
     sys.exit(any(one.verdict in ("FINDING", "UNMADE") for one in outcomes))
 
 

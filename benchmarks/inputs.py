@@ -111,7 +111,7 @@ def study(_: Path, random: Random, place: Path) -> Path:
         document = json.dumps(tomllib.loads(text)).encode()
         try:
             changed = json.loads(restructured(document, random).decode("utf-8", "replace"))
-        except ValueError:
+        except (ValueError, RecursionError):
             changed = json.loads(document)
             changed["seeds"] = random.choice(VALUES)
         return written(path, tomli_w.dumps(_without_none(changed)).encode("utf-8", "replace"))
@@ -895,7 +895,9 @@ def _hostile_weights(content: bytes, random: Random) -> bytes:
         if way == 0:
             # None of it is stored: it is all fill value.
             shape = random.choice((old.shape, (1 << 31,), (1 << 20, 1 << 20)))
-            file.create_dataset(name, shape=shape, dtype="f4", chunks=(1024,) * len(shape))
+            file.create_dataset(
+                name, shape=shape, dtype="f4", chunks=tuple(min(1024, one) for one in shape)
+            )
         elif way == 1:
             file.create_dataset(name, data=np.full(old.shape, np.nan, "f4"))
         elif way == 2:
