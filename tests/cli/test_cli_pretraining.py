@@ -62,7 +62,7 @@ def test_a_run_is_pretrained_says_the_perplexity_and_shares_the_language_model(h
         (("--pretrain-epochs", "0"), "pretraining.epochs is 0"),
         (
             ("--pretrain-epochs", "1", "--pretrain", "precision=half"),
-            'pretraining.precision is "half"',
+            "pretraining.precision is 'half'",
         ),
     ],
 )
