@@ -59,8 +59,9 @@ def test_a_study_says_who_carries_it_out_and_where_it_stands(home: Path, sentila
 def test_a_running_study_is_watched_from_outside_and_no_other_may_begin(
     home: Path, sentilab: Run
 ) -> None:
+    (home / "long.toml").write_text(STUDY.replace("epochs = 2", "epochs = 500"))
     running = subprocess.Popen(
-        [sys.executable, "-m", "sentilab", "study", "small.toml", "--workers", "2"],
+        [sys.executable, "-m", "sentilab", "study", "long.toml", "--workers", "2"],
         cwd=home,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -71,7 +72,7 @@ def test_a_running_study_is_watched_from_outside_and_no_other_may_begin(
         assert time.monotonic() < until
         time.sleep(0.05)
     found = json.loads(sentilab("status", "--json").stdout)
-    second = sentilab("study", "small.toml")
+    second = sentilab("study", "long.toml")
     running.send_signal(signal.SIGINT)
     running.wait(30)
     assert found["is_live"]

@@ -168,7 +168,9 @@ def subject(tmp_path: Path, corpus: Dataset) -> Callable[[str], Probed]:
         if protocol == "holdout":
             held_out = predictions(*drawn(9, 4_000, 2, 2.0))
             run.write_predictions(held_out, corpus.label_names, "validation")
-        run.write_json("result.json", {"status": "finished"})
+        run.write_json(
+            "result.json", {"status": "finished", "test": {"loss": 0.5, "accuracy": 0.8}}
+        )
         return Probed(run, corpus, RunSettings("mlp", protocol=protocol))  # type: ignore[arg-type]
 
     return make

@@ -42,7 +42,8 @@ def answered(folder: Path, wrong: list[int]) -> RunFolder:
     )
     accuracy = 1 - len(wrong) / TEXTS
     run.write_json(
-        "result.json", {"status": "finished", "test": {"accuracy": accuracy, "texts": TEXTS}}
+        "result.json",
+        {"status": "finished", "test": {"accuracy": accuracy, "loss": 0.5, "texts": TEXTS}},
     )
     return run
 

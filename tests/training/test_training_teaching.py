@@ -66,7 +66,7 @@ def finished(settings: RunSettings, corpus: Dataset, folder: Path) -> Teacher:
     """A run of which only settings and status are there: it is refused before it answers."""
     run = RunFolder(folder)
     run.write_config(settings, {"name": corpus.name, "fingerprint": corpus.fingerprint})
-    run.write_json("result.json", {"status": "finished"})
+    run.write_json("result.json", {"status": "finished", "test": {"loss": 0.5, "accuracy": 0.8}})
     return Teacher(run)
 
 

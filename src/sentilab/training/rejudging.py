@@ -46,12 +46,12 @@ def judge_on_test(source: Path, examples: Examples, folder: Path) -> RunFolder:
             atomic.write_bytes(folder / file.name, file.read_bytes())
     atomic.write_bytes(folder / SCORED["validation"], (source / SCORED["test"]).read_bytes())
     models.import_keras().utils.clear_session()
-    model = models.load(run.checked(run.model), kernels=settings.kernels or "auto")
+    model = models.load(run.model, kernels=settings.kernels or "auto")
     test = examples.test
     probabilities = score(model, test)
     run.write_predictions(Predictions(test.ids, test.labels, probabilities), examples.label_names)
     loss, accuracy = metrics(probabilities, test.labels)
     run.write_json("speed.json", speed.measure(model, test.x))
     judged = {"loss": loss, "accuracy": accuracy, "texts": len(test.labels)}
-    run.write_json("result.json", result | {"test": judged})
+    run.write_json("result.json", result | {"test": judged, "files": run.checksums()})
     return run
