@@ -1,6 +1,5 @@
 """Run folders as training leaves them, written by hand: trackers read nothing else."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,15 +20,13 @@ def _ended(home: Path, status: str = "finished", seed: int = 297, **changes: obj
     if status != "finished":
         run.write_json("result.json", {"status": status, "reason": "The loss is nan."})
         return run
-    # Under the protocol "validation" no test texts are scored.
-    test = math.nan if settings.protocol == "validation" else 0.625
     run.write_curve(CURVE, [1.5, 2.0])
     run.write_json(
         "result.json",
         {
             "status": "finished",
             "kept_epoch": 2,
-            "test": {"loss": test, "accuracy": test, "texts": 8},
+            "test": {"loss": 0.625, "accuracy": 0.625, "texts": 8},
             "parameters": 1234,
         },
     )

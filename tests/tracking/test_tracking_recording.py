@@ -36,7 +36,7 @@ def test_times_are_counted_back_from_the_end(ended: Ended) -> None:
     assert times == pytest.approx([-2.0, 0.0], abs=1e-3)
 
 
-def test_what_is_no_number_is_no_metric(ended: Ended) -> None:
+def test_validation_texts_are_not_recorded_as_test_texts(ended: Ended) -> None:
     names = {one.name for one in recording_of(ended(protocol="validation"), "study").points}
     assert "val_accuracy" in names
     assert not names & {"test_accuracy", "test_loss"}

@@ -75,9 +75,11 @@ def recording_of(run: RunFolder, study: str) -> Recording:
         "status": result["status"],
         "reason": result.get("reason", ""),
     }
+    # Under "validation" no test texts are scored: what is called so are the validation texts.
+    test = {} if settings.protocol == "validation" else result.get("test", {})
     last = {
-        "test_accuracy": result.get("test", {}).get("accuracy"),
-        "test_loss": result.get("test", {}).get("loss"),
+        "test_accuracy": test.get("accuracy"),
+        "test_loss": test.get("loss"),
         "kept_epoch": result.get("kept_epoch"),
         "parameters": result.get("parameters"),
         "training_seconds": seconds_of([run]),
@@ -96,7 +98,6 @@ def recording_of(run: RunFolder, study: str) -> Recording:
         run=run.path.resolve().name,
         status=result["status"],
         parameters=dict(_flat(settings.to_dict())),
-        # Runs under the protocol "validation" score no test texts: their accuracy there is no number.
         points=tuple(one for one in points if math.isfinite(one.value)),
         tags={key: value for key, value in tags.items() if value},
         ended=(run.path / "result.json").stat().st_mtime,
