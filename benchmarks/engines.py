@@ -59,13 +59,10 @@ def overhead() -> str:
         "ray": lambda: RayPool(threads=1, most=2),
     }
     took: dict[str, list[float]] = {name: [] for name in pools}
-    started: dict[str, float] = {}
     with pools["local"]() as local, pools["ray"]() as ray_pool:
         both = {"local": local, "ray": ray_pool}
-        for name, pool in both.items():
-            began = time.perf_counter()
+        for pool in both.values():
             carry_out(tasks[:4], pool)
-            started[name] = time.perf_counter() - began
         for _ in range(ROUNDS):
             for name, pool in both.items():
                 began = time.perf_counter()
@@ -76,11 +73,10 @@ def overhead() -> str:
             f"`--engine {name}`",
             f"{statistics.median(each):.1f} ms",
             f"{min(each):.1f} to {max(each):.1f} ms",
-            f"{started[name]:.1f} s",
         ]
         for name, each in took.items()
     ]
-    columns = ["two workers", "a task", "over the rounds", "until the workers are there"]
+    columns = ["two workers", "a task", "over the rounds"]
     return f"{table(columns, rows)}\n\n{_machine()}, {ROUNDS} rounds of {TASKS} tasks in turns."
 
 
