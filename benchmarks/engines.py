@@ -107,10 +107,11 @@ def packing(repeats: int) -> str:
         for processes, threads in took
     ]
     ratio = medians[1, 2] / medians[2, 1]
+    often = "once each" if repeats == 1 else f"{repeats} times in turns"
     return (
         f"{table(['processes', 'median', 'each time, s'], rows)}\n\n"
         f"**{ratio:.2f} times** as fast in two processes. {SEEDS} seeds of an MLP, 20,000 words, 200 "
-        f"positions, one epoch; {repeats} times in turns. {_machine()}."
+        f"positions, one epoch; {often}. {_machine()}."
     )
 
 
