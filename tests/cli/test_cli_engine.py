@@ -92,6 +92,15 @@ def test_a_packing_is_chosen_with_its_reason_and_kept(home: Path, sentilab: Run)
     assert "(as it was begun)" in again.stdout
 
 
+def test_the_threads_that_a_study_was_begun_with_stay(home: Path, sentilab: Run) -> None:
+    first = sentilab("study", "small.toml", "--seeds", "1", "--workers", "1", "--threads", "2")
+    assert "1 process of 2 threads (as asked for)." in first.stdout
+    more = sentilab("study", "small.toml", "--seeds", "2", "--workers", "2")
+    assert "2 processes of 2 threads (as asked for)." in more.stdout
+    again = sentilab("study", "small.toml")
+    assert "1 process of 2 threads (as it was begun)." in again.stdout
+
+
 def test_options_that_do_not_go_together_are_refused(home: Path, sentilab: Run) -> None:
     done = sentilab("study", "small.toml", "--address", "10.0.0.1:6379")
     assert done.returncode == 1

@@ -90,14 +90,17 @@ def crew(asked: Asked, study: "Study", console: "Console") -> Iterator["Crew"]:
     storage = Storage(f"{asked.storage}/{study.folder.name}") if asked.storage else None
     if asked.engine == "ray":
         threads = asked.threads or packing.threads_begun_with(study) or 1
+        packing.keep(study, packing.given(packing.processes_for(threads), threads))
         with on_ray(asked, study.folder / "study.json", threads, console, storage) as made:
             yield made
         return
     if asked.workers:
-        packed = packing.given(asked.workers, asked.threads)
+        threads_asked = asked.threads or packing.threads_begun_with(study)
+        packed = packing.given(asked.workers, threads_asked)
     else:
         with console.status("") as status:
             packed = packing.choose(study, status.update, threads=asked.threads)
+    packing.keep(study, packed)
     with on_processes(asked, packed, console, storage) as made:
         yield made
 

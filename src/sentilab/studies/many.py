@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Reading all results costs more the more there are: no more than this share of the time goes to it.
 SHARE_OF_TIME = 0.05
+# Seconds that nobody minds.
+TOO_SHORT = 0.05
 
 
 def carry_out(
@@ -100,7 +102,6 @@ class _Onlooker(Silent):
     unmeant: list[str] = field(default_factory=list)
     _listeners: dict[str, Listener] = field(default_factory=dict)
     _next_results: float = 0.0
-
     _continued: Counter[Path] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -152,13 +153,13 @@ class _Onlooker(Silent):
     def _record_failure(self, run: RunFolder, status: Status, outcome: Outcome) -> None:
         if status.spoilt:
             # Of the workers' doing: "failed_by" lets the command try it again on demand.
-            with suppress(OSError):
-                run.write_json(
-                    "result.json",
-                    {"status": "failed", "reason": outcome.reason, "failed_by": "engine"},
-                )
-        else:
-            self.unmeant.append(f"{run.path.name}: {outcome.reason}")
+            record = {"status": "failed", "reason": outcome.reason, "failed_by": "engine"}
+            try:
+                run.write_json("result.json", record)
+                return
+            except OSError:  # then it is said at the end, and tried again by the next command
+                pass
+        self.unmeant.append(f"{run.path.name}: {outcome.reason}")
 
     def _drop_spent_states(self, ended: Training) -> None:
         """Removes those of the training, and of what it went on from, unless another goes on from them."""
@@ -189,10 +190,6 @@ class _Onlooker(Silent):
             self.after_each(read_results(self.study.folder))
         now = time.monotonic()
         self._next_results = now + (now - began) / SHARE_OF_TIME if now - began > TOO_SHORT else now
-
-
-# Seconds that nobody minds.
-TOO_SHORT = 0.05
 
 
 def _say(listener: Listener | None, name: str, *values: Any) -> None:

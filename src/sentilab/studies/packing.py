@@ -3,7 +3,6 @@
 import heapq
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,15 +68,25 @@ def choose(
     """
     cores = len(machine.cores())
     if threads is not None:
-        return given(max(1, cores // threads), threads)
+        return given(processes_for(threads), threads)
     kept = _kept(study.folder)
     missing = study.unfinished()
-    if kept is not None and kept.processes * kept.threads <= cores:
-        return replace(kept, memory=_memory_each(kept.processes), reason="as it was begun")
+    if kept is not None:
+        # On a smaller machine fewer at once, but with as many threads: their bits may hang on it.
+        processes = max(1, min(kept.processes, cores // kept.threads))
+        return Packing(processes, kept.threads, _memory_each(processes), "as it was begun")
     chosen = _chosen(study, missing, cores, announce)
-    with suppress(OSError):
-        atomic.write_text(study.folder / FILE, json.dumps(asdict(chosen), indent=1) + "\n")
+    keep(study, chosen)
     return chosen
+
+
+def keep(study: "Study", packing: Packing) -> None:
+    """Has all further runs of ``study`` made as ``packing`` says, unless that was decided before.
+
+    Raises OSError if it cannot be written.
+    """
+    if _kept(study.folder) is None:
+        atomic.write_text(study.folder / FILE, json.dumps(asdict(packing), indent=1) + "\n")
 
 
 def given(processes: int, threads: int | None = None) -> Packing:
@@ -86,6 +95,11 @@ def given(processes: int, threads: int | None = None) -> Packing:
     return Packing(
         processes, threads or max(1, cores // processes), _memory_each(processes), "as asked for"
     )
+
+
+def processes_for(threads: int) -> int:
+    """How many processes of so many threads share out this machine's cores."""
+    return max(1, len(machine.cores()) // threads)
 
 
 def threads_begun_with(study: "Study") -> int | None:
