@@ -6,12 +6,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from sentilab.engines import LocalPool, MachineTrouble, Outcome, Patience, Task, carry_out
+from sentilab.engines import (
+    LocalPool,
+    MachineTrouble,
+    Outcome,
+    Patience,
+    Silent,
+    Status,
+    Task,
+    carry_out,
+)
 from sentilab.errors import SentilabError
 
 QUICK = Patience(lasting=0.2, pause=0.01, longest_pause=0.05)
@@ -119,27 +129,32 @@ def test_workers_have_cores_and_threads_of_their_own(
         assert found["t"].result == {"NPROC": "2", "SENTILAB_THREADS": "2"}
 
 
+class Assassin(Silent):
+    """Has the workers of the first so many attempts killed, some moments after each began."""
+
+    def __init__(self, pool: LocalPool, moments: Iterable[float]) -> None:
+        self.pool, self.moments = pool, iter(moments)
+        self.killed = 0
+
+    def started(self, status: Status) -> None:
+        moment = next(self.moments, None)
+        if moment is not None:
+            pid = self.pool.pids()[status.worker]
+            threading.Timer(moment, self.kill, [pid]).start()
+
+    def kill(self, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self.killed += 1
+
+
 def test_a_worker_killed_from_outside_at_any_moment_costs_nothing(pool: LocalPool) -> None:
     tasks = [Task(f"t{n}", "work:ticking", {"ticks": 3}) for n in range(12)]
-    over = threading.Event()
-
-    def chaos() -> None:
-        while not over.wait(0.25):
-            for pid in list(pool.pids().values())[:1]:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-
-    thread = threading.Thread(target=chaos)
-    thread.start()
-    try:
-        found = carry_out(tasks, pool, patience=Patience(lost=99))
-    finally:
-        over.set()
-        thread.join()
-    assert {one.ending for one in found.values()} == {"done"}
-    assert len(found) == 12
+    # A task takes 0.3 s: workers die before, in and after one.
+    assassin = Assassin(pool, [0.035 * n for n in range(12)])
+    found = carry_out(tasks, pool, assassin, patience=Patience(lost=99))
+    assert {key: one.result for key, one in found.items()} == {f"t{n}": 3 for n in range(12)}
+    assert assassin.killed >= 8
 
 
 def test_workers_that_never_come_to_be_are_an_error(
