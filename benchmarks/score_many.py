@@ -5,7 +5,7 @@
 The real reviews, repeated, as Parquet files of equal size. Twice: by processes of this machine, in peace, and by
 Ray Data on as many cores, where a worker is killed every few seconds. Each row must be there exactly once, and
 the files must be the same to the byte. Then the scheduler that runs studies and folders is given the files of
-a hundred million rows and workers that fail, at the pace that was measured.
+a hundred million rows and workers that fail, at the pace that was measured (benchmarks/cluster.py).
 """
 
 import argparse
@@ -25,11 +25,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.cluster import Cluster, Trial
 from benchmarks.pages import page, replaced, table
+from benchmarks.simulate_cluster import simulate
 from sentilab.engines import machine
+from sentilab.scoring.partitions import SILENCE
+from sentilab.scoring.records import CHUNK_ROWS
 
 PART = 100_000
 KILL_SECONDS = (10.0, 20.0)
+SIMULATED = 100_000_000
+# Workers, and hours between the deaths of one of them.
+CLUSTERS = ((2, None), (2, 1.0), (16, None), (16, 1.0), (128, None), (128, 1.0), (128, 0.1))
 
 
 def make(folder: Path, rows: int) -> None:
@@ -90,6 +97,44 @@ def checked(folder: Path, rows: int) -> dict[str, str]:
     return digests
 
 
+def simulated(pace: float, written: float, seed: int) -> str:
+    """The files of SIMULATED rows on clusters that are computed; each file must be done, and once.
+
+    ``pace`` is a worker's rows a second, ``written`` the bytes of a row's answer. A file that was begun goes
+    on after its last chunk of rows.
+    """
+    chunks = -(-PART // CHUNK_ROWS)
+    seconds = PART / pace / chunks
+    file = Trial("file", 0.0, (seconds,) * chunks, 0.0, written * CHUNK_ROWS, 0.0)
+    rows = []
+    for workers, mtbf in CLUSTERS:
+        found = simulate(
+            Cluster(workers, mtbf),
+            SIMULATED // PART,
+            seed=seed,
+            trials=((1.0, file),),
+            silence=SILENCE,
+            fated=False,
+        )
+        assert (found.done, found.failed) == (SIMULATED // PART, 0)
+        rows.append(
+            [
+                str(workers),
+                "never" if mtbf is None else f"{60 * mtbf:.0f} min",
+                f"{found.makespan / 60:,.1f} min",
+                f"{SIMULATED / found.makespan:,.0f}",
+                f"{found.makespan / found.ideal:.2f}",
+                f"{sum(found.in_vain.values())}",
+            ]
+        )
+    columns = ["workers", "one dies every", "takes", "rows a second", "over the ideal", "in vain"]
+    return (
+        f"**Simulated**, not run: {SIMULATED:,} rows in {SIMULATED // PART:,} files, at {pace:,.0f} rows a second "
+        f"a worker, with the scheduler of `--on local` and the workers, deaths and storage of [scale](scale.md). "
+        f"Every file done, and once.\n\n{table(columns, rows)}"
+    )
+
+
 def main() -> None:
     """Measures, checks and prints; with --write the table goes into the documentation."""
     from sentilab.scoring import Asked, on_processes, score_folder
@@ -111,6 +156,7 @@ def main() -> None:
     local = score_folder(how, source, home / "local", on_processes(cores))
     rows.append(["processes of this machine", "none", f"{local.seconds:.0f} s", _rate(local)])
     theirs = checked(home / "local", asked.rows)
+    written = sum(one.stat().st_size for one in (home / "local").glob("*.parquet")) / asked.rows
     shutil.rmtree(home / "local")
     with killing(asked.seed) as killed:
         began = time.perf_counter()
@@ -125,11 +171,12 @@ def main() -> None:
         f"{asked.rows:,} rows in {local.files} files, each row exactly once, both folders the same to the byte; "
         f"Ray, its workers killed, at **{ratio:.2f} times** the pace of processes left in peace. {cores} cores of "
         f"an {processor()}, Python {sys.version.split()[0]}, Ray {version('ray')}."
+        f"\n\n{simulated(local.rows / local.seconds / cores, written, asked.seed)}"
     )
     print(made)
     if asked.write:
-        written = page("engines.md")
-        written.write_text(replaced(written.read_text(), "rows", made))
+        where = page("engines.md")
+        where.write_text(replaced(where.read_text(), "rows", made))
 
 
 def _rate(done: "object") -> str:

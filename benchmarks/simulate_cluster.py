@@ -123,9 +123,14 @@ def simulate(
     longer: float = 1.0,
     silence: float = SILENCE,
     patience: Patience | None = None,
+    fated: bool = True,
 ) -> Result:
-    """Has the engine carry ``tasks`` trials out on ``cluster``; checks that each ended once."""
-    works = planned(tasks, trials, seed, faults=cluster.mtbf is not None, longer=longer)
+    """Has the engine carry ``tasks`` trials out on ``cluster``; checks that each ended once.
+
+    ``fated``: where workers die, some trials are planned to fail, too.
+    """
+    faults = fated and cluster.mtbf is not None
+    works = planned(tasks, trials, seed, faults=faults, longer=longer)
     if longest_first:
         works.sort(key=lambda one: -one.trial.seconds)
     pool, watcher, blocked = SimulatedPool(works, cluster, seed), Counting(), ""

@@ -1,9 +1,12 @@
 """What every test shares: a small corpus, and a home that is not the user's."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +14,7 @@ import pytest
 
 from sentilab.data import Dataset
 from sentilab.data.generated import generate
+from sentilab.engines import LocalPool, Silent, Status
 from sentilab.probe import Subject
 from sentilab.training import Preparation, RunSettings
 
@@ -44,6 +48,30 @@ def _a_home_of_its_own(
 ) -> None:
     """Caches and downloads of a test never meet those of the user or of another test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+class Assassin(Silent):
+    """Has the workers of the first so many attempts killed, some moments after each began."""
+
+    def __init__(self, pool: LocalPool, moments: Iterable[float]) -> None:
+        self.pool, self.moments = pool, iter(moments)
+        self.killed = 0
+
+    def started(self, status: Status) -> None:
+        moment = next(self.moments, None)
+        if moment is not None:
+            pid = self.pool.pids()[status.worker]
+            threading.Timer(moment, self.kill, [pid]).start()
+
+    def kill(self, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self.killed += 1
+
+
+@pytest.fixture
+def assassin() -> type[Assassin]:
+    return Assassin
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
 """Real processes, and what befalls them."""
 
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +15,6 @@ from sentilab.engines import (
     MachineTrouble,
     Outcome,
     Patience,
-    Silent,
-    Status,
     Task,
     carry_out,
 )
@@ -129,32 +125,15 @@ def test_workers_have_cores_and_threads_of_their_own(
         assert found["t"].result == {"NPROC": "2", "SENTILAB_THREADS": "2"}
 
 
-class Assassin(Silent):
-    """Has the workers of the first so many attempts killed, some moments after each began."""
-
-    def __init__(self, pool: LocalPool, moments: Iterable[float]) -> None:
-        self.pool, self.moments = pool, iter(moments)
-        self.killed = 0
-
-    def started(self, status: Status) -> None:
-        moment = next(self.moments, None)
-        if moment is not None:
-            pid = self.pool.pids()[status.worker]
-            threading.Timer(moment, self.kill, [pid]).start()
-
-    def kill(self, pid: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            self.killed += 1
-
-
-def test_a_worker_killed_from_outside_at_any_moment_costs_nothing(pool: LocalPool) -> None:
+def test_a_worker_killed_from_outside_at_any_moment_costs_nothing(
+    pool: LocalPool, assassin: Any
+) -> None:
     tasks = [Task(f"t{n}", "work:ticking", {"ticks": 3}) for n in range(12)]
     # A task takes 0.3 s: workers die before, in and after one.
-    assassin = Assassin(pool, [0.035 * n for n in range(12)])
-    found = carry_out(tasks, pool, assassin, patience=Patience(lost=99))
+    killing = assassin(pool, [0.035 * n for n in range(12)])
+    found = carry_out(tasks, pool, killing, patience=Patience(lost=99))
     assert {key: one.result for key, one in found.items()} == {f"t{n}": 3 for n in range(12)}
-    assert assassin.killed >= 8
+    assert killing.killed >= 8
 
 
 def test_workers_that_never_come_to_be_are_an_error(

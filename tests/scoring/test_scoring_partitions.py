@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,29 +69,19 @@ def test_each_file_is_scored_as_it_would_be_alone(
 
 
 def test_a_killed_worker_costs_nothing(
-    bundle: Path, source: Path, tmp_path: Path, expected: dict[str, bytes]
+    bundle: Path, source: Path, tmp_path: Path, expected: dict[str, bytes], assassin: Any
 ) -> None:
-    over, kills = threading.Event(), []
+    killed = []
 
     def run(tasks: Sequence[Task], told: Told) -> dict[str, Outcome]:
         with LocalPool(2, 1) as pool:
-
-            def chaos() -> None:
-                while not over.wait(0.7) and len(kills) < 8:
-                    for pid in list(pool.pids().values())[-1:]:
-                        with suppress(ProcessLookupError):
-                            os.kill(pid, signal.SIGKILL)
-                            kills.append(pid)
-
-            thread = threading.Thread(target=chaos)
-            thread.start()
-            found = carry_out(tasks, pool, patience=Patience(lost=99))
-            over.set()
-            thread.join()
+            killing = assassin(pool, [0.0, 0.1, 0.2, 0.4, 0.8, 1.6])
+            found = carry_out(tasks, pool, killing, patience=Patience(lost=99))
+            killed.append(killing.killed)
             return found
 
     assert score_folder(Asked(bundle), source, tmp_path / "out", run).rows == FILES * ROWS
-    assert kills
+    assert killed[0] >= 1
     assert contents(tmp_path / "out") == expected
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sentilab import __version__, atomic
 from sentilab.engines import (
+    MILESTONE,
     LocalPool,
     Outcome,
     Report,
@@ -181,7 +182,7 @@ def _scored(asked: Asked, source: Path, ledger: Path, report: Report) -> dict[st
         nonlocal told_at
         if time.monotonic() - told_at > TELL_SECONDS:
             told_at = time.monotonic()
-            report({"rows": progress.rows})
+            report({"rows": progress.rows, MILESTONE: True})
 
     if made.exists() and not made.with_name(f".{made.name}.partial").exists():
         made.unlink()  # whole, but killed before it was recorded
