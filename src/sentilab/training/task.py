@@ -1,13 +1,14 @@
 """One training as an engine's task: plain values in, a run folder and plain values out."""
 
+import errno
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sentilab import models
+from sentilab import atomic, models
 from sentilab.engines import MILESTONE, Needs, Pool, Report, Task
 from sentilab.errors import ModelCannotTrain
 from sentilab.training.examples import Examples, Preparation
@@ -26,6 +27,8 @@ ATTEMPTS = "attempts.json"
 
 # Compiling, and fitting a linear model to many texts, are silent for a while.
 SILENCE = 900.0
+# A worker that its cluster has lost sight of ends within a minute; until then it may write.
+LONGEST_WAIT = 150.0
 # A person sees no more of it.
 REPORTS_A_SECOND = 4
 
@@ -102,7 +105,8 @@ def task_of(
 def carry_out(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Trains, or goes on training, and says how the run ended: its "status", and a "reason" if in vain.
 
-    Whatever was trained before is not trained again, so that this may be called any number of times.
+    Whatever was trained before is not trained again, so that this may be called any number of times; while
+    another process is at the run, waits for it.
 
     Raises SentilabError for settings that cannot be meant, OSError where the machine refuses.
     """
@@ -113,16 +117,18 @@ def carry_out(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     place = _places(payload, storage)
     run, donor = RunFolder(place["folder"]), place["continues"]
     began = time.monotonic()
+    run.path.mkdir(parents=True, exist_ok=True)
     try:
-        train(
-            settings,
-            examples_of(settings, preparation, run, place["teacher"]),
-            run.path,
-            listener=Telling(report),
-            continue_from=RunFolder(donor).state if donor else None,
-            keep_state=payload["keep_state"],
-            pretrainings=place["pretrainings"],
-        )
+        with atomic.alone(run.path, "run", waiting=_patiently(run.path, report)):
+            train(
+                settings,
+                examples_of(settings, preparation, run, place["teacher"]),
+                run.path,
+                listener=Telling(report),
+                continue_from=RunFolder(donor).state if donor else None,
+                keep_state=payload["keep_state"],
+                pretrainings=place["pretrainings"],
+            )
     except (ModelCannotTrain, TrainingDiverged) as error:
         status = "refused" if isinstance(error, ModelCannotTrain) else "failed"
         ended = {"status": status, "reason": str(error)}
@@ -131,6 +137,19 @@ def carry_out(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     if storage is not None:
         storage.put(run.path)
     return {**ended, "seconds": time.monotonic() - began}
+
+
+def _patiently(folder: Path, report: Report) -> Callable[[], None]:
+    """Gives signs of life while another process is at ``folder``, but not for ever."""
+    until = time.monotonic() + LONGEST_WAIT
+
+    def wait() -> None:
+        if time.monotonic() > until:
+            why = "another process has long been at work on this run"
+            raise BlockingIOError(errno.EWOULDBLOCK, why, str(folder))
+        report({})
+
+    return wait
 
 
 def _places(payload: Mapping[str, Any], storage: Storage | None) -> dict[str, Any]:
