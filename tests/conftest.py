@@ -85,6 +85,36 @@ def preparation(corpus: Dataset) -> Preparation:
     return Preparation(corpus)
 
 
+SMALL_STUDY = """
+name = "small"
+seeds = {seeds}
+[data]
+source = "generated"
+words = 300
+length = 12
+[protocol]
+name = "holdout"
+[defaults]
+model_settings = {{ embedding = 8, units = 8 }}
+[[run]]
+name = "e{{epochs}}"
+model = "mlp"
+epochs = {epochs}
+"""
+
+
+@pytest.fixture
+def small_study(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a study of small MLPs, one for each number of epochs and seed."""
+
+    def write(epochs: list[int], seeds: list[int], more: str = "", name: str = "small") -> Path:
+        file = tmp_path / f"{name}.toml"
+        file.write_text(SMALL_STUDY.format(epochs=epochs, seeds=seeds) + more)
+        return file
+
+    return write
+
+
 # All their weights are those of n-grams, which keep 32 bits.
 _ONLY_NGRAMS = ("characters", "documents", "logistic", "majority", "nblr", "nbsvm")
 

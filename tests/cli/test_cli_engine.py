@@ -14,29 +14,12 @@ import pytest
 from sentilab.cli.live import duration, pictured
 from sentilab.studies.progress import Running, Snapshot
 
-STUDY = """
-name = "small"
-seeds = [1, 2, 3]
-[data]
-source = "generated"
-words = 300
-length = 12
-[protocol]
-name = "holdout"
-[defaults]
-model_settings = { embedding = 8, units = 8 }
-[[run]]
-name = "mlp"
-model = "mlp"
-epochs = 2
-"""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    (tmp_path / "small.toml").write_text(STUDY)
-    return tmp_path
+def home(small_study: Callable[..., Path]) -> Path:
+    return small_study([2], [1, 2, 3]).parent
 
 
 def test_a_study_says_who_carries_it_out_and_where_it_stands(home: Path, sentilab: Run) -> None:
@@ -57,9 +40,9 @@ def test_a_study_says_who_carries_it_out_and_where_it_stands(home: Path, sentila
 
 
 def test_a_running_study_is_watched_from_outside_and_no_other_may_begin(
-    home: Path, sentilab: Run
+    home: Path, sentilab: Run, small_study: Callable[..., Path]
 ) -> None:
-    (home / "long.toml").write_text(STUDY.replace("epochs = 2", "epochs = 500"))
+    small_study([500], [1, 2, 3], name="long")
     running = subprocess.Popen(
         [sys.executable, "-m", "sentilab", "study", "long.toml", "--workers", "2"],
         cwd=home,
@@ -166,7 +149,8 @@ def test_the_live_view_says_what_matters() -> None:
     console.file.close()
     for said in (
         "mlp, seed 1",
-        "epoch 2/4  accuracy 0.8000  attempt 2  silent for 1 min 10 s",
+        "epoch 2/4  acc 0.8000",
+        "worker 1: attempt 2, silent for 1 min 10 s",
         "4 of 10 trainings · 1 failed · attempts in vain: 2 lost · 1 min 15 s · about 2 min 10 s left",
         "best so far: 0.9123",
         "failed run-b: It diverged.",

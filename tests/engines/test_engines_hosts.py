@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,22 +28,6 @@ IMPATIENT = {
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "3",
 }
-STUDY = """
-name = "small"
-seeds = [1, 2, 3]
-[data]
-source = "generated"
-words = 300
-length = 12
-[protocol]
-name = "holdout"
-[defaults]
-model_settings = { embedding = 8, units = 8 }
-[[run]]
-name = "e{epochs}"
-model = "mlp"
-epochs = [2, 60]
-"""
 SAME = ("metrics.jsonl", "model.keras", "predictions.parquet", "result.json", "weights.safetensors")
 
 
@@ -139,7 +123,7 @@ def _are_namespaces_allowed() -> bool:
 
 
 def test_a_host_that_is_cut_off_while_it_works_costs_nothing(
-    network: Network, tmp_path: Path
+    network: Network, tmp_path: Path, small_study: Callable[..., Path]
 ) -> None:
     ray = str(Path(sys.executable).with_name("ray"))
     head, first, second = network.add(), network.add(), network.add()
@@ -150,8 +134,8 @@ def test_a_host_that_is_cut_off_while_it_works_costs_nothing(
         network.run(number, ray, "start", *own, *options)
 
     start(head, "--head", "--port", str(PORT), "--num-cpus", "0", "--include-dashboard", "false")
-    (tmp_path / "small.toml").write_text(STUDY)
-    study = [sys.executable, "-m", "sentilab", "study", "small.toml", "--threads", "1"]
+    file = str(small_study([2, 60], [1, 2, 3]))
+    study = [sys.executable, "-m", "sentilab", "study", file, "--threads", "1"]
     subprocess.run([*study, "--runs", "alone"], cwd=tmp_path, check=True, capture_output=True)
     for number in (first, second):
         start(number, "--address", address, "--num-cpus", "1")

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,6 @@ pytestmark = [
 ]
 
 MARK = f"SENTILAB_TEST_CLUSTER={os.getpid()}".encode()
-SMALL = """
-name = "small"
-seeds = [1, 2]
-[data]
-source = "generated"
-words = 300
-length = 12
-[protocol]
-name = "holdout"
-[defaults]
-model_settings = { embedding = 8, units = 8 }
-[[run]]
-name = "e{epochs}"
-model = "mlp"
-epochs = [1, 3]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +89,12 @@ def test_tasks_of_a_lost_node_are_done_by_one_that_joins(cluster: Any, tmp_path:
 
 
 def test_a_study_on_a_cluster_ends_with_the_bytes_of_one_process(
-    cluster: Any, preparation: Preparation, tmp_path: Path
+    cluster: Any,
+    preparation: Preparation,
+    tmp_path: Path,
+    small_study: Callable[..., Path],
 ) -> None:
-    file = tmp_path / "small.toml"
-    file.write_text(SMALL)
-    spec = studies.read(str(file))
+    spec = studies.read(str(small_study([1, 3], [1, 2])))
     Study.prepare(spec, preparation, tmp_path / "alone").carry_out(quiet, lambda _: None)
     study = Study.prepare(spec, preparation, tmp_path / "cluster")
     witness = study.folder / "study.json"

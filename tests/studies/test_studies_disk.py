@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,22 +20,6 @@ from sentilab.studies import Study, StudySpec
 from sentilab.training import Crew, Preparation, Silence
 
 MIB = 60
-SMALL = """
-name = "small"
-seeds = [1, 2]
-[data]
-source = "generated"
-words = 300
-length = 12
-[protocol]
-name = "holdout"
-[defaults]
-model_settings = { embedding = 8, units = 8 }
-[[run]]
-name = "e{epochs}"
-model = "mlp"
-epochs = [2, 5]
-"""
 SAME = ("metrics.jsonl", "predictions.parquet", "result.json", "weights.safetensors")
 
 
@@ -62,10 +46,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> StudySpec:
-    file = tmp_path / "small.toml"
-    file.write_text(SMALL)
-    return studies.read(str(file))
+def spec(small_study: Callable[..., Path]) -> StudySpec:
+    return studies.read(str(small_study([2, 5], [1, 2])))
 
 
 class Full:

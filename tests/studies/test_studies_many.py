@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,7 @@ from sentilab.training import Crew, Preparation, RunFolder, Silence
 from sentilab.training.storage import Storage
 from sentilab.training.task import SHARE
 
-SMALL = """
-name = "small"
-seeds = [1, 2]
-[data]
-source = "generated"
-words = 300
-length = 12
-[protocol]
-name = "holdout"
-[defaults]
-model_settings = { embedding = 8, units = 8 }
-[[run]]
-name = "e{epochs}"
-model = "mlp"
-epochs = [1, 3]
+REFUSED = """
 [[run]]
 name = "refused"
 model = "mlp-unflattened"
@@ -49,10 +36,8 @@ SAME = (
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> StudySpec:
-    file = tmp_path / "small.toml"
-    file.write_text(SMALL)
-    return studies.read(str(file))
+def spec(small_study: Callable[..., Path]) -> StudySpec:
+    return studies.read(str(small_study([1, 3], [1, 2], REFUSED)))
 
 
 def quiet(*_: object) -> Silence:

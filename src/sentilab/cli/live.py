@@ -10,6 +10,8 @@ from sentilab.studies import Snapshot
 
 SHOWN_RUNNING = 20
 SHOWN_FAILURES = 3
+# So long that with the words beside it a line fits into 80 columns.
+BAR = 12
 # Seconds of silence from which on it is worth a word.
 SILENT = 30.0
 
@@ -17,20 +19,23 @@ SILENT = 30.0
 def pictured(snapshot: Snapshot) -> RenderableType:
     """Trainings under way, how many have ended, the best so far, the time left, and what failed."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    for _ in range(6):
+        table.add_column(no_wrap=True)
+    notes = []
     for one in snapshot.running[:SHOWN_RUNNING]:
-        accuracy = "" if one.accuracy is None else f"accuracy {one.accuracy:.4f}"
-        words = [f"epoch {one.epoch}/{one.epochs}" if one.epoch else "starting", accuracy]
-        if one.attempt > 1:
-            words.append(f"attempt {one.attempt}")
-        if one.silent > SILENT:
-            words.append(f"silent for {duration(one.silent)}")
         table.add_row(
             Text(one.worker, style="dim"),
             f"{one.model}, seed {one.seed}",
-            ProgressBar(total=1.0, completed=one.share, width=20),
-            "  ".join(filter(None, words)),
+            ProgressBar(total=1.0, completed=one.share, width=BAR),
+            f"epoch {one.epoch}/{one.epochs}" if one.epoch else "starting",
+            "" if one.accuracy is None else f"acc {one.accuracy:.4f}",
             Text(duration(one.seconds), style="dim"),
         )
+        words = [f"attempt {one.attempt}"] if one.attempt > 1 else []
+        if one.silent > SILENT:
+            words.append(f"silent for {duration(one.silent)}")
+        if words:
+            notes.append(Text(f"{one.worker}: {', '.join(words)}", style="yellow"))
     left = len(snapshot.running) - SHOWN_RUNNING
     if left > 0:
         table.add_row("", f"and {left} more")
@@ -48,7 +53,7 @@ def pictured(snapshot: Snapshot) -> RenderableType:
         words.append(f"about {duration(snapshot.left)} left")
     lines: list[RenderableType] = [Text.from_markup(" · ".join(words))]
     if snapshot.running:
-        lines.insert(0, table)
+        lines[:0] = [table, *notes]
     if snapshot.best is not None:
         best = snapshot.best
         lines.append(

@@ -158,7 +158,7 @@ class RayPool:
         self._asked[self._seats[seat].events.remote()] = seat
 
     def _event(self, seat: str, said: Mapping[str, Any]) -> Event:
-        worker = f"{seat}, {said['worker']}"
+        worker = f"{seat}.{said['worker'].rpartition(' ')[2]}"
         if said["kind"] == "joined":
             self._seat_of[worker] = (seat, said["worker"])
             joined = Joined(worker, Needs(**said["capacity"]), said["place"])
