@@ -195,9 +195,10 @@ def nodes(arguments: list[str]) -> str:
     if differing or not told:
         raise SystemExit(f"left in {home}: {differing or 'no node was killed'}")
     shutil.rmtree(home)
+    vain = ", ".join(f"{times} {how}" for how, times in spoilt.items()) or "none"
     return (
         f"{same} files compared, of {len(SAME)} kinds: all the same to the byte. "
-        f"{'; '.join(told).capitalize()}; attempts in vain: {spoilt or 'none'}. "
+        f"{'; '.join(told).capitalize()}; attempts in vain: {vain}. "
         f"{seconds['local'] / 60:.1f} minutes on processes, {seconds['ray'] / 60:.1f} on three nodes of one "
         f"core, all on the same two cores. {_machine()}."
     )
