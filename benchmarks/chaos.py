@@ -273,8 +273,7 @@ class Chaos:
     def interrupt(self) -> bool:
         assert self.command is not None
         self.command.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            self.command.wait(20)
+        self.command.wait(60)
         return True
 
     def fill_disk(self) -> bool:
@@ -459,6 +458,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=297)
     parser.add_argument("--write", action="store_true", help="put the table into docs/engines.md")
     asked = parser.parse_args()
+    # In the background of a shell it would be ignored, and so by all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seeds = max(1, round(asked.trials / RUNS_A_SEED))
     home = Path(tempfile.mkdtemp(prefix="chaos-"))
     os.environ[MARK] = home.name
