@@ -90,5 +90,5 @@ def test_times_may_come_from_a_file(tmp_path: Path) -> None:
 
 def test_the_page_has_a_place_for_each_table() -> None:
     text = pages.page("scale.md").read_text(encoding="utf-8")
-    for name in ("failures", "failures-long", "changes", "sweep", "really-run"):
+    for name in ("failures", "failures-long", "changes", "sweep"):
         assert pages.between(text, name)
