@@ -418,11 +418,14 @@ def calm(home: Path, environment: dict[str, str]) -> Path:
     return home / "calm" / "chaos-generated"
 
 
-def judged(chaos: Chaos, reference: Path) -> tuple[Counter[str], list[str]]:
-    """How the trainings ended, and what is wrong."""
+def judged(chaos: Chaos, reference: Path, trainings: int) -> tuple[Counter[str], list[str]]:
+    """How the trainings ended, of which there must be so many, and what is wrong."""
     ended: Counter[str] = Counter()
     wrong = []
-    for run in json.loads((chaos.study / "study.json").read_text())["runs"]:
+    runs = json.loads((chaos.study / "study.json").read_text())["runs"]
+    if len(runs) != trainings:
+        wrong.append(f"study.json has {len(runs)} trainings, not {trainings}")
+    for run in runs:
         folder, name = chaos.study / run["folder"], run["name"].partition("@")[0]
         try:
             result = json.loads((folder / "result.json").read_text())
@@ -472,7 +475,7 @@ def main() -> None:
         with Chaos(home, asked.engine, asked.seed) as chaos:
             seconds = chaos.go(asked.minutes)
             reference = calm(home, chaos.environment())
-            ended, wrong = judged(chaos, reference)
+            ended, wrong = judged(chaos, reference, seeds * RUNS_A_SEED)
     except BaseException:
         print(f"left for inspection: {home}")
         raise

@@ -33,8 +33,6 @@ from sentilab.engines import LocalPool, Pool, Task, carry_out, machine
 TASKS = 100
 ROUNDS = 7
 SEEDS, ALONE = 20, 5
-# What is copied to see how fast memory is: more than any cache holds.
-COPIED = 256 << 20
 SAME = (
     "config.toml",
     "metrics.jsonl",
@@ -121,35 +119,9 @@ def packing(repeats: int) -> str:
         f"{table(columns, rows)}\n\n"
         f"**{ratio:.2f} times** as fast in two processes. Why not twice: two threads do one training "
         f"{shared:.2f} times as fast as one does, and of two trainings beside each other each takes {beside:.2f} "
-        f"times as long as alone; 2 / ({shared:.2f} × {beside:.2f}) = {2 / shared / beside:.2f}. {_memory()} "
-        f"Seeds of an MLP, 20,000 words, 200 positions, one epoch; {often}. {_machine()}."
+        f"times as long as alone; 2 / ({shared:.2f} × {beside:.2f}) = {2 / shared / beside:.2f}. "
+        f"Seeds of an MLP, 20,000 words, 200 positions, one epoch, the start of the processes included; {often}. {_machine()}."
     )
-
-
-def copying(_: dict[str, Any], __: Any) -> float:
-    """A task: copies memory for a while; gives the gigabytes a second that were read and written."""
-    import numpy as np
-
-    source = np.ones(COPIED, np.uint8)
-    target = np.ones(COPIED, np.uint8)
-    began, copied = time.perf_counter(), 0
-    while (seconds := time.perf_counter() - began) < 3:
-        np.copyto(target, source)
-        copied += 2 * COPIED
-    return copied / seconds / 1e9
-
-
-def _memory() -> str:
-    """How much faster two processes copy memory than one."""
-    os.environ["PYTHONPATH"] = str(ROOT)
-    rates: dict[int, float] = {}
-    for processes in (1, 2):
-        tasks = [Task(f"t{number}", "benchmarks.engines:copying") for number in range(processes)]
-        with LocalPool(processes, 1) as pool:
-            for _ in range(2):  # the first time not all begin at once
-                found = carry_out(tasks, pool)
-        rates[processes] = sum(float(one.result) for one in found.values())
-    return f"(Copying memory, one process reads and writes {rates[1]:.1f} GB a second, two {rates[2]:.1f} together.)"
 
 
 def nodes(arguments: list[str]) -> str:

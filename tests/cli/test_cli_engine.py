@@ -55,13 +55,18 @@ def test_a_running_study_is_watched_from_outside_and_no_other_may_begin(
         assert time.monotonic() < until
         time.sleep(0.05)
     found = json.loads(sentilab("status", "--json").stdout)
-    second = sentilab("study", "long.toml")
+    planned = (home / "runs/small-generated/study.json").read_bytes()
+    second = sentilab("study", "long.toml", "--seeds", "1", "--retry-failed")
+    dry = sentilab("study", "long.toml", "--seeds", "1", "--dry-run")
+    untouched = (home / "runs/small-generated/study.json").read_bytes() == planned
     running.send_signal(signal.SIGINT)
     running.wait(30)
     assert found["is_live"]
     assert found["pid"] == running.pid
     assert second.returncode == 1
     assert "another sentilab is at work on this study" in second.stderr
+    assert dry.returncode == 0
+    assert untouched
     assert sentilab("study", "small.toml", "--workers", "1").returncode == 0
 
 

@@ -100,7 +100,7 @@ def test_carrying_out_again_trains_nothing(
 def test_questions_about_runs_left_out_are_not_asked(
     spec: StudySpec, preparation: Preparation, tmp_path: Path
 ) -> None:
-    Study.prepare(spec, preparation, tmp_path, only=["refused"])
+    Study.prepare(spec, preparation, tmp_path, only=["refused"]).write_facts()
     assert [one.kind for one in studies.read_results(tmp_path).questions] == ["data"]
 
 
@@ -108,6 +108,7 @@ def test_runs_are_named_by_their_folders_before_anything_is_trained(
     spec: StudySpec, preparation: Preparation, tmp_path: Path
 ) -> None:
     study = Study.prepare(spec, preparation, tmp_path)
+    study.write_facts()
     expected = {one.folder.name: one.name for one in study.plan.runs}
     assert studies.run_names(tmp_path) == expected
     assert list(studies.run_names(tmp_path)) == list(expected)
@@ -134,13 +135,15 @@ def test_two_processes_do_not_work_on_one_study(
     spec: StudySpec, preparation: Preparation, tmp_path: Path
 ) -> None:
     study = Study.prepare(spec, preparation, tmp_path)
+    part = Study.prepare(spec, preparation, tmp_path, only=["e1"])
 
     def announce(training: Training, number: int, total: int) -> Silence:
         with pytest.raises(SentilabError, match="another sentilab is at work"):
-            study.carry_out(quiet, lambda _: None)
+            part.carry_out(quiet, lambda _: None)
         return Silence()
 
-    study.carry_out(announce, lambda _: None)
+    results = study.carry_out(announce, lambda _: None)
+    assert len(results.runs) == len(study.plan.runs) > len(part.plan.runs)
 
 
 def test_both_protocols_share_no_run_and_count_their_duplicates(
@@ -180,7 +183,7 @@ def test_figures_recorded_on_the_studys_own_data_are_not_held_against_others(
 ) -> None:
     homework = studies.read("homework")
     assert homework.source == "imdb"
-    Study.prepare(homework, preparation, tmp_path)
+    Study.prepare(homework, preparation, tmp_path).write_facts()
     results = studies.read_results(tmp_path)
     assert all(one.recorded is None for one in results.runs)
     assert all(one.notebook_says == "" for one in results.questions)

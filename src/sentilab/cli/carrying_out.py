@@ -98,6 +98,19 @@ def carry_out(
         fused = any(one.settings.kernels != "keras" for one in study.plan.trainings)
         own_process.settle(fused=fused)
     console = Console()
+    with study.alone():
+        return _carry_out(study, again, console, asked, closing, trackers)
+
+
+def _carry_out(
+    study: Study,
+    again: str,
+    console: Console,
+    asked: engine.Asked | None,
+    closing: bool,
+    trackers: "Trackers | None",
+) -> StudyResults:
+    """The same, with the study's folder for this process alone."""
     if asked is not None and asked.retry_failed:
         retried = many.forget_failures(study)
         console.print(f"{count(retried, 'failed training')} will be tried again.", highlight=False)
@@ -128,11 +141,13 @@ def carry_out(
     try:
         if asked is None or not study.unfinished():
             with Screen(console) as screen:
-                results = study.carry_out(screen.announce, after_each)
+                results = study.carry_out(screen.announce, after_each, is_alone=True)
         else:
             screen = Screen(console, several=True)
             with engine.crew(asked, study, console) as crew, screen:
-                results = study.carry_out(screen.announce, after_each, crew, screen.watch)
+                results = study.carry_out(
+                    screen.announce, after_each, crew, screen.watch, is_alone=True
+                )
     except KeyboardInterrupt:
         report.write(studies.read_results(study.folder), study.folder)
         left = len(study.unfinished())

@@ -1,8 +1,8 @@
 """A study from plan to results: trains what is missing, and says what is known."""
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ class Study:
         only: Sequence[str] = (),
         kernels: Kernels | None = None,
     ) -> "Study":
-        """Plans the study and writes study.json."""
+        """Plans the study; nothing is written yet."""
         planned = plan(
             spec,
             folder,
@@ -107,9 +107,19 @@ class Study:
         )
         if any(one.settings.kernels == "fused" for one in planned.trainings):
             models.require_fused_kernel()
-        study = cls(spec, planned, preparation, folder)
-        study.write_facts()
-        return study
+        return cls(spec, planned, preparation, folder)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Has the folder for this process alone, with study.json as this study is planned.
+
+        Raises SentilabError, and changes nothing, if another process is at work on the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic.alone(self.folder, "study"):
+            atomic.sweep(self.folder)
+            self.write_facts()
+            yield
 
     def write_facts(self) -> None:
         """Writes study.json, from which ``read_results`` works without data."""
@@ -126,41 +136,44 @@ class Study:
         after_each: Callable[[StudyResults], None],
         crew: Crew | None = None,
         watch: Callable[[Snapshot], None] = lambda _: None,
+        *,
+        is_alone: bool = False,
     ) -> StudyResults:
         """Does what is left to do; ``after_each`` hears the results after every training.
 
         With a ``crew`` trainings are done by its workers, several at once, results may be heard of less
-        often, and ``watch`` hears several times a second how far all is; else one after the other in this process. A model that cannot train or a run that diverges
-        is recorded and does not stop the others.
+        often, and ``watch`` hears several times a second how far all is; else one after the other in this
+        process. A model that cannot train or a run that diverges is recorded and does not stop the others.
+        ``is_alone``: the caller is within ``alone`` already.
 
-        Raises SentilabError if another process is at work on the same folder, and as
-        ``many.carry_out`` does.
+        Raises SentilabError as ``alone`` and ``many.carry_out`` do.
         """
-        with atomic.alone(self.folder, "study"):
-            atomic.sweep(self.folder)
+        with nullcontext() if is_alone else self.alone():
             if crew is not None:
                 many.carry_out(self, crew, announce, after_each, watch)
-                self.drop_spent_states()
-                return read_results(self.folder)
-            missing = self.unfinished()
-            for number, training in enumerate(missing, start=1):
-                listener = announce(training, number, len(missing))
-                donor = training.continues
-                # train() writes the reason to the run folder, from where the report shows it.
-                with suppress(ModelCannotTrain, TrainingDiverged):
-                    train(
-                        training.settings,
-                        self._examples(training),
-                        training.folder,
-                        listener=listener,
-                        continue_from=RunFolder(donor).state if donor else None,
-                        keep_state=training.keep_state,
-                        pretrainings=self.folder.parent / "pretraining",
-                    )
-                self.drop_spent_states()
-                after_each(read_results(self.folder))
+            else:
+                self._one_by_one(announce, after_each)
             self.drop_spent_states()
             return read_results(self.folder)
+
+    def _one_by_one(self, announce: Announce, after_each: Callable[[StudyResults], None]) -> None:
+        missing = self.unfinished()
+        for number, training in enumerate(missing, start=1):
+            listener = announce(training, number, len(missing))
+            donor = training.continues
+            # train() writes the reason to the run folder, from where the report shows it.
+            with suppress(ModelCannotTrain, TrainingDiverged):
+                train(
+                    training.settings,
+                    self._examples(training),
+                    training.folder,
+                    listener=listener,
+                    continue_from=RunFolder(donor).state if donor else None,
+                    keep_state=training.keep_state,
+                    pretrainings=self.folder.parent / "pretraining",
+                )
+            self.drop_spent_states()
+            after_each(read_results(self.folder))
 
     def _examples(self, training: Training) -> Examples:
         run = RunFolder(training.folder)
