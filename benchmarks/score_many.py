@@ -3,7 +3,7 @@
     python -m benchmarks.score_many BUNDLE --rows 5000000 --write
 
 The real reviews, repeated, as Parquet files of equal size. Twice: by processes of this machine, in peace, and by
-Ray Data on as many cores, where a worker is killed every few seconds. Each row must be there exactly once, and
+Ray Data on as many cores, where a worker is killed every half minute. Each row must be there exactly once, and
 the files must be the same to the byte. Then the scheduler that runs studies and folders is given the files of
 a hundred million rows and workers that fail, at the pace that was measured (benchmarks/cluster.py).
 """
@@ -33,7 +33,7 @@ from sentilab.scoring.partitions import SILENCE
 from sentilab.scoring.records import CHUNK_ROWS
 
 PART = 100_000
-KILL_SECONDS = (10.0, 20.0)
+KILL_SECONDS = (20.0, 40.0)
 SIMULATED = 100_000_000
 # Workers, and hours between the deaths of one of them.
 CLUSTERS = ((2, None), (2, 1.0), (16, None), (16, 1.0), (128, None), (128, 1.0), (128, 0.1))

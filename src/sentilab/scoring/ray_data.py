@@ -64,7 +64,10 @@ def _run(tasks: Sequence[Task], told: Told, workers: int | None) -> dict[str, Ou
     rows = [{"task": json.dumps({"key": one.key, "payload": one.payload})} for one in tasks]
     scored = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         Scorer,
-        concurrency=(1, most),
+        # A file takes long, and handing one over does not: none waits behind another.
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=1
+        ),
         num_cpus=1,
     )
     outcomes: dict[str, Outcome] = {}
