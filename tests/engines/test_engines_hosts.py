@@ -4,6 +4,7 @@ Beside a killed node, whose connections close at once, this one goes on: nobody 
 still writes to the folder that all share. Takes root and Linux's network namespaces.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -28,6 +29,8 @@ IMPATIENT = {
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "3",
 }
+# A head that others reach asks for a token.
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a token of thirty-two characters or more"}
 SAME = ("metrics.jsonl", "model.keras", "predictions.parquet", "result.json", "weights.safetensors")
 
 
@@ -40,6 +43,7 @@ class Network:
         self.subnet = f"10.{210 + os.getpid() % 40}.{os.getpid() % 250}"
         self.bridge = f"{self.mark}b"
         self.hosts: list[int] = []
+        self.commands: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Network":
         ip("link", "add", self.bridge, "type", "bridge")
@@ -55,6 +59,8 @@ class Network:
                 with suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
             ip("netns", "del", self.name(number))
+        for one in self.commands:
+            one.wait()
         ip("link", "del", self.bridge)
 
     def name(self, number: int) -> str:
@@ -85,13 +91,15 @@ class Network:
         """A command on a host; what it says goes to a file."""
         script = f'mkdir -p /tmp/ray && mount --bind {self.home / self.name(number)} /tmp/ray && exec "$@"'
         with (self.home / f"{self.name(number)}.log").open("ab") as log:
-            return subprocess.Popen(
+            command = subprocess.Popen(
                 ["ip", "netns", "exec", self.name(number), "sh", "-c", script, "sh", *call],
                 cwd=self.home,
-                env={**os.environ, **IMPATIENT, "RAY_USAGE_STATS_ENABLED": "0"},
+                env={**os.environ, **IMPATIENT, **TOKEN, "RAY_USAGE_STATS_ENABLED": "0"},
                 stdout=log,
                 stderr=log,
             )
+        self.commands.append(command)
+        return command
 
     def log(self, number: int) -> str:
         return (self.home / f"{self.name(number)}.log").read_text(errors="replace")
@@ -152,6 +160,7 @@ def test_a_host_that_is_cut_off_while_it_works_costs_nothing(
     assert running.wait(180) == 0, network.log(head)
     at_end = read_progress(folder)
     assert (at_end.finished, at_end.failed) == (6, 0)
+    assert json.loads((folder / "progress.json").read_text())["spoilt"]["lost"] >= 1
     for run in sorted((tmp_path / "alone" / "small-generated").glob("*-*/")):
         for name in SAME:
             there = folder / run.name / name

@@ -309,7 +309,8 @@ def _connect(address: str | None) -> None:
         first = str(error).strip().partition("\n")[0]
         raise SentilabError(
             f"No Ray cluster is reached at {address or 'this machine'}: {first}\n"
-            "  `ray start --head` starts one, and prints its address for --address."
+            "  `ray start --head` starts one, and prints its address for --address. If it asks for a token, "
+            "set\n  RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
         ) from error
 
 
