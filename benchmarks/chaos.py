@@ -229,6 +229,7 @@ class Chaos:
             "LD_PRELOAD": str(self.home / "clock.so"),
             "SHIFTED_CLOCK": str(self.home / "clock"),
             "JAX_PLATFORMS": "cpu",
+            "PYTHONFAULTHANDLER": "1",
         }
 
     def _make_clock(self) -> None:
@@ -273,7 +274,12 @@ class Chaos:
     def interrupt(self) -> bool:
         assert self.command is not None
         self.command.send_signal(signal.SIGINT)
-        self.command.wait(60)
+        try:
+            self.command.wait(60)
+        except subprocess.TimeoutExpired:
+            self.command.send_signal(signal.SIGABRT)  # where it hangs goes into the log
+            self.command.wait()
+            raise
         return True
 
     def fill_disk(self) -> bool:
