@@ -27,7 +27,8 @@ ATTEMPTS = "attempts.json"
 
 # Compiling, and fitting a linear model to many texts, are silent for a while.
 SILENCE = 900.0
-# A worker that its cluster has lost sight of ends within a minute; until then it may write.
+# A worker that its cluster has lost sight of ends within a minute, as Ray has it by default; until then it
+# may write.
 LONGEST_WAIT = 150.0
 # A person sees no more of it.
 REPORTS_A_SECOND = 4
