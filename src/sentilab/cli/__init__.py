@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from sentilab import __version__
+from sentilab import __version__, interrupts
 from sentilab.errors import SentilabError
 
 # What a machine refuses: no room, or no right, to write or read; or something is in the way.
@@ -70,7 +70,8 @@ def cli() -> None:
 def main() -> None:
     """The entry point: errors that a user can mend are printed without a traceback."""
     try:
-        cli(standalone_mode=False)
+        with interrupts.heeded():
+            cli(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sentilab import interrupts
 from sentilab.engines.scheduler import BEGAN_ANEW, Kill, Patience, Scheduler, Start, Status
 from sentilab.engines.tasks import Event, Heard, Joined, Left, Outcome, Task, Told
 from sentilab.errors import SentilabError
@@ -95,6 +96,7 @@ def carry_out(
         for event in pool.events(wait):
             _hear(event, scheduler, watcher, clock(), more)
         watcher.tick(scheduler)
+        interrupts.raise_if_lost()
     return {
         key: status.outcome
         for key, status in scheduler.statuses.items()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sentilab import models
+from sentilab import interrupts, models
 from sentilab.errors import SettingsError
 from sentilab.training.batches import bucketed_batches, epoch_order
 from sentilab.training.examples import Part
@@ -197,6 +197,7 @@ def train_epoch(
             spoke = time.monotonic()
             loss, accuracy = float(logs["loss"]), float(logs["accuracy"])
             listener.on_step(Step(epoch, settings.epochs, batch + 1, batches, loss, accuracy))
+        interrupts.raise_if_lost()
 
     if settings.bucketed:
         bucketed = bucketed_batches(
