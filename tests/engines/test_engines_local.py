@@ -34,12 +34,22 @@ def test_tasks_are_done_and_give_their_results(pool: LocalPool) -> None:
     assert {key: one.result for key, one in found.items()} == {f"t{n}": n for n in range(20)}
 
 
-@pytest.mark.parametrize("how", ["die", "exit"])
+@pytest.mark.parametrize(("how", "times"), [("die", 3), ("exit", 1), ("segfault", 1)])
 def test_a_task_whose_worker_died_is_done_by_another(
-    pool: LocalPool, tmp_path: Path, how: str
+    pool: LocalPool, tmp_path: Path, how: str, times: int
 ) -> None:
-    found = carry_out([a_task(tmp_path, how, 2)], pool)
-    assert found[how] == Outcome("done", result=3)
+    found = carry_out([a_task(tmp_path, how, times)], pool)
+    assert found[how] == Outcome("done", result=times + 1)
+
+
+@pytest.mark.parametrize(("how", "said"), [("exit", "code 7"), ("segfault", "SIGSEGV")])
+def test_a_task_that_ends_its_process_is_given_up_sooner_than_one_that_is_killed(
+    pool: LocalPool, tmp_path: Path, how: str, said: str
+) -> None:
+    found = carry_out([a_task(tmp_path, how, 99)], pool, patience=Patience(crashed=2, lost=99))
+    assert found[how].ending == "failed"
+    assert said in found[how].reason
+    assert "tried 2 times" in found[how].reason
 
 
 def test_a_task_that_kills_every_worker_is_given_up_and_the_others_go_on(
@@ -59,6 +69,20 @@ def test_a_task_that_is_silent_too_long_is_killed_and_tried_again(
 ) -> None:
     found = carry_out([a_task(tmp_path, how, silence=1.0)], pool)
     assert found[how] == Outcome("done", result=2)
+
+
+def test_that_somebody_stopped_its_worker_is_not_held_against_a_task(
+    pool: LocalPool, tmp_path: Path
+) -> None:
+    stopped = a_task(tmp_path, "stop", 2, silence=0.5)
+    found = carry_out([stopped], pool, patience=Patience(hung=1, lost=3))
+    assert found["stop"] == Outcome("done", result=3)
+    found = carry_out([stopped], pool, patience=Patience(hung=1, lost=1))
+    assert found["stop"] == Outcome("done", result=4)
+    (tmp_path / "stop").unlink()
+    found = carry_out([stopped], pool, patience=Patience(hung=1, lost=1))
+    assert "no sign of life" in found["stop"].reason
+    assert "stopped (SIGSTOP)" in found["stop"].reason
 
 
 def test_one_that_always_hangs_is_given_up_with_its_reason(pool: LocalPool, tmp_path: Path) -> None:

@@ -138,6 +138,22 @@ def test_nodes_that_do_not_see_the_share_get_a_copy_of_it(
     assert set(found["files"]) >= {one.name for one in hidden.iterdir()}
 
 
+def test_a_copy_is_made_anew_where_a_task_met_trouble(
+    cluster: Any, preparation: Preparation, tmp_path: Path
+) -> None:
+    share, hidden = tmp_path / "share", tmp_path / "hidden"
+    preparation.write_shared(hidden)
+    share.mkdir()
+    payload = {"share": str(share), "how": "full", "calls": str(tmp_path / "calls")}
+    with RayPool(cluster.address, share=hidden) as pool:
+        found = carry_out([Task("t", "work:files", payload)], pool)["t"].result
+        copy = Path(found["folder"], "labels.npy")
+        copy.write_bytes(b"damaged")
+        tasks = [Task(f"t{n}", "work:once", payload) for n in range(2)]
+        carry_out(tasks, pool, patience=Patience(pause=0.01))
+    assert copy.read_bytes() == (hidden / "labels.npy").read_bytes()
+
+
 def test_a_node_that_does_not_see_the_results_folder_says_so(cluster: Any, tmp_path: Path) -> None:
     witness = tmp_path / "study.json"
     witness.write_text("{}")

@@ -146,13 +146,13 @@ def test_a_silent_worker_is_killed_once_and_its_task_counts_as_hung() -> None:
     hung = Outcome("hung", reason="It gave no sign of life for 10 s.")
     assert scheduler.decide(14) == [Kill("w0", hung)]
     assert scheduler.decide(99) == []
-    assert scheduler.left("w0", LOST, 100) == "a"
+    assert scheduler.left("w0", hung, 100) == "a"
     assert scheduler.statuses["a"].spoilt == {"hung": 1}
 
     scheduler.joined("w1", ONE, 100)
     started(scheduler, 100)
     assert [type(one) for one in scheduler.decide(110)] == [Kill]
-    scheduler.left("w1", LOST, 111)
+    scheduler.left("w1", hung, 111)
     told = "It gave no sign of life for 10 s. (tried 2 times)"
     assert scheduler.statuses["a"].outcome == Outcome("failed", reason=told)
 
@@ -386,8 +386,6 @@ class AnyEvents(RuleBasedStateMachine):
         return min(paused + silent, default=None)
 
     def _gone(self, name: str, outcome: Outcome) -> None:
-        if name in self.killed:
-            outcome = Outcome("hung", reason="It gave no sign of life")
         self.capacities.pop(name, None)
         self.killed.discard(name)
         key = self.running.pop(name, "")
@@ -497,5 +495,14 @@ def test_attempts_in_vain_that_were_made_before_count() -> None:
     scheduler.joined("w0", Needs(), 0)
     assert scheduler.decide(0)
     assert scheduler.decide(before.silence)
-    scheduler.left("w0", Outcome("lost"), before.silence)
+    scheduler.left("w0", Outcome("hung"), before.silence)
     assert scheduler.statuses["t"].state == "failed"
+
+
+def test_what_the_pool_knows_of_a_silent_worker_counts() -> None:
+    scheduler = scheduler_of(task("a", silence=10), patience=Patience(hung=1))
+    started(scheduler, 0)
+    assert [type(one) for one in scheduler.decide(10)] == [Kill]
+    scheduler.left("w0", Outcome("lost", reason="Its node is gone."), 11)
+    assert scheduler.statuses["a"].spoilt == {"lost": 1}
+    assert scheduler.statuses["a"].state == "waiting"

@@ -30,6 +30,8 @@ def misbehave(how: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "exit":
         os._exit(7)
+    if how == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
     if how == "hang":
         time.sleep(3600)
     if how == "stop":

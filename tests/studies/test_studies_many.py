@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sentilab.errors import SentilabError
 from sentilab.studies import Study, StudySpec, many
 from sentilab.training import Crew, Preparation, RunFolder, Silence
 from sentilab.training.storage import Storage
-from sentilab.training.task import SHARE
+from sentilab.training.task import ATTEMPTS, SHARE
 
 REFUSED = """
 [[run]]
@@ -81,25 +82,49 @@ def test_and_so_they_do_where_workers_are_killed_all_the_time(
     spec: StudySpec, preparation: Preparation, tmp_path: Path, alone: dict[str, bytes]
 ) -> None:
     study = Study.prepare(spec, preparation, tmp_path / "many")
-    over, kills = threading.Event(), []
+    killers: list[threading.Timer] = []
     with LocalPool(2, 1) as pool:
 
-        def chaos() -> None:
-            while not over.wait(5) and len(kills) < 6:
-                for pid in list(pool.pids().values())[:1]:
+        def kill_one() -> None:
+            for pid in list(pool.pids().values())[:1]:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                    kills.append(pid)
 
-        thread = threading.Thread(target=chaos)
-        thread.start()
-        try:
-            results = study.carry_out(quiet, lambda _: None, Crew(pool))
-        finally:
-            over.set()
-            thread.join()
-    assert kills
+        def announce(*_: object) -> Silence:
+            if len(killers) < 4:  # of one training no more than it may lose
+                killers.append(threading.Timer(0.3, kill_one))
+                killers[-1].start()
+            return Silence()
+
+        results = study.carry_out(announce, lambda _: None, Crew(pool))
+        for one in killers:
+            one.join()
+    assert len(killers) == 4
     assert results.finished
     assert outcome(tmp_path / "many") == alone
+
+
+def test_what_an_earlier_command_lost_does_not_count_after_a_further_epoch(
+    spec: StudySpec, preparation: Preparation, tmp_path: Path
+) -> None:
+    study = Study.prepare(spec, preparation, tmp_path / "many", only=["e1"], seeds=[1])
+    (training,) = study.plan.trainings
+    run = RunFolder(training.folder)
+    run.path.mkdir(parents=True, exist_ok=True)
+    run.write_json(ATTEMPTS, {"lost": 4, "hung": 1})
+    found = []
+
+    class Looking(Silence):
+        def on_step(self, *_: object) -> None:
+            found.append(run.read_json(ATTEMPTS))
+
+        def on_epoch(self, *_: object) -> None:
+            found.append(run.read_json(ATTEMPTS))
+
+    with LocalPool(1, 1) as pool:
+        study.carry_out(lambda *_: Looking(), lambda _: None, Crew(pool))
+    assert found[0] == {"lost": 4, "hung": 1}
+    assert found[-1] == {"hung": 1}
 
 
 def test_what_was_done_is_not_done_again(

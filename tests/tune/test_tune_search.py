@@ -280,7 +280,7 @@ def test_a_trial_whose_workers_all_die_is_recorded_and_the_search_goes_on(
         f"seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
         "number = len(seen.read_text()) if seen.exists() else 0\n"
         "seen.write_text('x' * (number + 1))\n"
-        "if 1 <= number <= 5: os._exit(3)\n"
+        "if 1 <= number <= 2: os._exit(3)\n"
         "from sentilab.models import register\n"
         "@register('deadly', summary='Nobody asks for it.')\n"
         "def deadly(task): ...\n"

@@ -19,6 +19,8 @@ from sentilab.errors import SentilabError
 # So many workers in a row may end before they are ready.
 STILLBORN = 3
 SHOWN_OF_LOG = 2_000
+# What a process brings upon itself; other signals come from outside.
+OWN_DOING = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
 
 
 @dataclass
@@ -88,8 +90,12 @@ class LocalPool:
     def kill(self, worker: str, why: Outcome) -> None:
         """Ends a worker at once; ``events`` tells when it is gone."""
         if worker in self._workers:
-            self._workers[worker].killed = why
-            self._workers[worker].popen.send_signal(signal.SIGKILL)
+            process = self._workers[worker]
+            if why.ending == "hung" and machine.is_stopped(process.popen.pid):
+                # Whoever did that, it was not the task.
+                why = Outcome("lost", reason=f"{why.reason} Its worker had been stopped (SIGSTOP).")
+            process.killed = why
+            process.popen.send_signal(signal.SIGKILL)
 
     def pids(self) -> dict[str, int]:
         """The workers' process numbers."""
@@ -155,7 +161,10 @@ class LocalPool:
             return Outcome("starved", reason="The system killed it, as memory had run out.")
         last = log.strip().splitlines()[-1:] or [""]
         more = f" Its last words: {last[0]}" if last[0] and code != -signal.SIGKILL else ""
-        return Outcome("lost", reason=f"Its worker {_said(code)}.{more}")
+        by_itself = code >= 0 or -code in OWN_DOING
+        return Outcome(
+            "crashed" if by_itself else "lost", reason=f"Its worker {_said(code)}.{more}"
+        )
 
     def _spawn(self, seat: int) -> None:
         self._made += 1

@@ -58,6 +58,16 @@ def own_memory(pid: int | None = None) -> int:
     return 0
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped the process in its tracks, as far as the system says."""
+    try:
+        # Its name, in parentheses, may have any characters.
+        told = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return told[:1] == [b"T"]
+
+
 def kills_for_memory() -> int:
     """How many processes the system has killed so far for want of memory, as far as it says."""
     found = 0

@@ -209,8 +209,8 @@ class Seat:
         self._pool = LocalPool(1, threads, memory=_share_of_memory(threads), pinned=False)
         self._pool.__enter__()
         self._place = f"{socket.gethostname()} {ray.get_runtime_context().get_node_id()[:6]}"
-
         self._refused: list[Event] = []
+        self._is_in_doubt = False
 
     def events(self) -> str:
         """What has happened, as JSON; waits for something, but not for long."""
@@ -220,6 +220,8 @@ class Seat:
             some = [*self._pool.events(GATHER_SECONDS), *self._refused]
             self._refused.clear()
             told += some
+            if any(isinstance(one, Ended) and one.outcome.ending == "trouble" for one in some):
+                self._is_in_doubt = True
             if any(not isinstance(one, Heard) for one in some):
                 break
             if told:
@@ -254,15 +256,19 @@ class Seat:
         return self._pool.pids()
 
     def _share(self, original: Path, files: Mapping[str, Any], digest: str) -> Path:
-        """The shared data's folder: the original if this node sees it, else a copy of the node's."""
+        """The shared data's folder: the original if this node sees it, else a copy of the node's.
+
+        The copy is made anew where a task has met trouble, which may be damaged data.
+        """
         if _sees(str(original / MARK), digest):
             return original
         copy = Path(tempfile.gettempdir()) / f"sentilab-share-{digest[:16]}"
         copy.mkdir(exist_ok=True)
         with atomic.alone(copy, "copy", waiting=lambda: None):
-            if not _sees(str(copy / MARK), digest):
+            if self._is_in_doubt or not _sees(str(copy / MARK), digest):
                 for name in sorted(files, key=lambda one: one == MARK):  # the mark last
                     atomic.write_bytes(copy / name, ray.get(files[name]).tobytes())
+                self._is_in_doubt = False
         return copy
 
     def _plain(self, event: Event) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Kill:
-    """Kill ``worker``, which is silent; tell ``left`` when it is gone."""
+    """Kill ``worker``, which is silent; tell ``left`` when it is gone, with ``why`` unless more is known."""
 
     worker: str
     why: Outcome
@@ -78,7 +78,7 @@ class _Worker:
     capacity: Needs
     task: str = ""
     heard: float = 0.0
-    doomed: Outcome | None = None
+    doomed: bool = False
 
 
 class Scheduler:
@@ -163,7 +163,7 @@ class Scheduler:
         if not known.task:
             self._make_busy(worker, known.capacity)
             return ""
-        self._spoilt(known.task, known.doomed or outcome, now)
+        self._spoilt(known.task, outcome, now)
         return known.task
 
     def ended(self, worker: str, outcome: Outcome, now: float) -> str:
@@ -172,7 +172,7 @@ class Scheduler:
         if known is None or not known.task:
             return ""
         key, known.task, known.heard = known.task, "", now
-        if known.doomed is None:
+        if not known.doomed:
             self._make_idle(worker)
         if outcome.ending in ("done", "failed"):
             self._over(key, outcome)
@@ -251,8 +251,9 @@ class Scheduler:
             if known.heard + allowed > now:
                 heapq.heappush(self._silences, (known.heard + allowed, worker, key))
                 continue
-            known.doomed = Outcome("hung", reason=f"It gave no sign of life for {allowed:.0f} s.")
-            yield Kill(worker, known.doomed)
+            known.doomed = True
+            why = f"It gave no sign of life for {allowed:.0f} s."
+            yield Kill(worker, Outcome("hung", reason=why))
 
     def _spoilt(self, key: str, outcome: Outcome, now: float) -> None:
         status = self.statuses[key]

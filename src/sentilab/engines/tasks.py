@@ -11,8 +11,9 @@ Report = Callable[[Told], None]
 
 Ending = Literal["done", "failed", "crashed", "trouble", "lost", "hung", "starved"]
 """How an attempt ended. "done" and "failed" are the task's own doing, and final. The others are not:
-"crashed" is an error that nobody foresaw, "trouble" is the machine's refusal (a full disk, a folder that cannot be written), "lost" the death of
-the worker, "hung" silence for too long, "starved" the system's killing of it for want of memory.
+"crashed" is an error that nobody foresaw, or that ended the worker's process; "trouble" is the machine's
+refusal (a full disk, a folder that cannot be written), "lost" what befell the worker from outside (killed,
+stopped, its node gone), "hung" silence for too long, "starved" the system's killing of it for want of memory.
 """
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentilab.engines import Outcome, Scheduler, Silent, Status, Told
+from sentilab.engines import MILESTONE, Outcome, Scheduler, Silent, Status, Told
 from sentilab.engines import carry_out as engine_carry_out
 from sentilab.errors import SentilabError
 from sentilab.studies.progress import Progress, Snapshot
@@ -103,9 +103,13 @@ class _Onlooker(Silent):
     _listeners: dict[str, Listener] = field(default_factory=dict)
     _next_results: float = 0.0
     _continued: Counter[Path] = field(default_factory=Counter)
+    _counted: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._continued.update(one.continues for one in self.missing if one.continues)
+        for one in self.missing:
+            if counted := RunFolder(one.folder).read_json(ATTEMPTS):
+                self._counted[one.folder.name] = counted
         self._numbers = {one.folder.name: at for at, one in enumerate(self.missing, start=1)}
         self.progress.begin(self.missing, self.study.plan)
 
@@ -118,17 +122,17 @@ class _Onlooker(Silent):
 
     def told(self, status: Status, told: Told) -> None:
         self.progress.told(status.task.key, told)
+        if MILESTONE in told and self._counted.get(status.task.key):
+            self._count(status)
         tell(self._listeners[status.task.key], told)
 
     def spoilt(self, status: Status, outcome: Outcome) -> None:
         self.progress.spoilt(status.task.key, outcome)
         _say(self._listeners.get(status.task.key), "on_spoilt", outcome, status)
-        if outcome.ending == "trouble":
-            self._mend_share()
-        with suppress(OSError):
-            counted = {how: times for how, times in status.spoilt.items() if how != "trouble"}
-            if counted:
-                RunFolder(self.study.folder / status.task.key).write_json(ATTEMPTS, counted)
+        if outcome.ending == "trouble":  # of damaged data, it may be
+            with suppress(OSError):
+                self.study.preparation.mend_shared(self.study.folder / SHARE)
+        self._count(status)
 
     def ended(self, status: Status) -> None:
         key, outcome = status.task.key, status.outcome
@@ -150,6 +154,15 @@ class _Onlooker(Silent):
         self.progress.tick(scheduler)
         self.watch(self.progress.snapshot)
 
+    def _count(self, status: Status) -> None:
+        """Writes down the attempts in vain that count, for a command that goes on after this one."""
+        key = status.task.key
+        counted = {how: times for how, times in status.spoilt.items() if how != "trouble"}
+        if counted != self._counted.get(key, {}):
+            with suppress(OSError):
+                RunFolder(self.study.folder / key).write_json(ATTEMPTS, counted)
+                self._counted[key] = counted
+
     def _record_failure(self, run: RunFolder, status: Status, outcome: Outcome) -> None:
         if status.spoilt:
             # Of the workers' doing: "failed_by" lets the command try it again on demand.
@@ -168,17 +181,6 @@ class _Onlooker(Silent):
         for one in (ended.folder, ended.continues):
             if one is not None and not self._continued[one]:
                 RunFolder(one).state.unlink(missing_ok=True)
-
-    def _mend_share(self) -> None:
-        """Shared data that were damaged are written anew before anybody tries again."""
-        from sentilab.training.shared import DamagedShare, read
-
-        share = self.study.folder / SHARE
-        try:
-            read(share)
-        except DamagedShare:
-            with suppress(OSError):
-                self.study.preparation.write_shared(share)
 
     def _show(self) -> None:
         from sentilab.studies.study import read_results

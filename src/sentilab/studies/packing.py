@@ -215,7 +215,8 @@ def measured(payload: Mapping[str, Any], _: Report) -> dict[str, Any] | None:
     """An engine's task: times a few batches of these settings; None for a model that cannot train."""
     settle(payload)
     settings = RunSettings.from_dict(payload["settings"])
-    pace = measure(settings, prepared(payload["share"]).examples(settings))
+    with prepared(payload["share"]) as preparation:
+        pace = measure(settings, preparation.examples(settings))
     if pace is None:
         return None
     return {"pace": asdict(pace), "memory": machine.own_memory()}

@@ -16,6 +16,7 @@ from sentilab.training import shared
 from sentilab.training.pretraining.corpus import Corpus
 from sentilab.training.pretraining.reading import read
 from sentilab.training.settings import RunSettings
+from sentilab.training.shared import Mapped
 
 if TYPE_CHECKING:
     from sentilab.training.options import Pretraining, Reading, Teaching
@@ -44,6 +45,7 @@ class Examples:
     Under the protocols "notebook" and "validation" ``validation is test``. ``corpus`` is what a
     pretraining reads, if there is to be one; ``taught`` tells of the texts that a teacher labelled, if
     the training part has such; ``unlabelled`` (texts, length) are those that training reads without.
+    ``mapped`` are the parts' arrays that lie in files which others could write to.
     """
 
     train: Part
@@ -57,10 +59,15 @@ class Examples:
     corpus: Corpus | None = None
     taught: dict[str, Any] | None = None
     unlabelled: NDArray[np.int32] | None = None
+    mapped: tuple[Mapped, ...] = ()
 
     @property
     def classes(self) -> int:
         return len(self.label_names)
+
+    def require_whole(self) -> None:
+        """Raises shared.DamagedShare, an OSError, if files that they are ``mapped`` from have changed."""
+        shared.require_whole(self.mapped)
 
 
 @dataclass
@@ -79,6 +86,7 @@ class Preparation:
     share: Path | None = None
     _tokens: Tokens | None = None
     _unlabelled_tokens: Tokens | None = None
+    _source: tuple[Mapped, ...] = ()
     _partitions: dict[tuple[Any, ...], data.Partition] = field(default_factory=dict)
     _examples: dict[tuple[Any, ...], Examples] = field(default_factory=dict)
 
@@ -88,19 +96,27 @@ class Preparation:
 
         Raises shared.DamagedShare, an OSError, for a file that is not what was written.
         """
-        dataset, tokens, unlabelled, more = shared.read(folder)
+        found = shared.read(folder)
         return cls(
-            dataset,
-            unlabelled=unlabelled,
+            found.dataset,
+            unlabelled=found.unlabelled,
             share=folder,
-            _tokens=tokens,
-            _unlabelled_tokens=more,
+            _tokens=found.tokens,
+            _unlabelled_tokens=found.unlabelled_tokens,
+            _source=found.mapped,
         )
 
     def write_shared(self, folder: Path) -> None:
         """Writes to ``folder`` what other processes need for the same examples."""
         more = None if self.unlabelled is None else cached_tokens(self.unlabelled, self.cache)
         shared.write(folder, self.dataset, self.tokens, self.unlabelled, more)
+
+    def mend_shared(self, folder: Path) -> None:
+        """Writes it anew if it is no longer what was written."""
+        try:
+            shared.read(folder)
+        except shared.DamagedShare:
+            self.write_shared(folder)
 
     @property
     def tokens(self) -> Tokens:
@@ -130,7 +146,8 @@ class Preparation:
         A ``vocabulary`` that a run has learned is taken as it is; what it was pretrained on, or taught,
         is then not read again.
 
-        Raises SettingsError if the unlabelled texts are missing, or others than the settings name.
+        Raises SettingsError if the unlabelled texts are missing, or others than the settings name, and
+        shared.DamagedShare, an OSError, if shared data are no longer what was written.
         """
         key = (*_examples_key(settings), vocabulary)
         if key not in self._examples:
@@ -140,11 +157,12 @@ class Preparation:
             new = vocabulary is None
             if vocabulary is None:
                 vocabulary, corpus = self._learned(settings, rows.train)
-            test = self._part(rows.test, vocabulary)
-            shared = rows.validation is rows.test
-            self._examples[key] = Examples(
-                train=self._part(rows.train, vocabulary),
-                validation=test if shared else self._part(rows.validation, vocabulary),
+            mapped: list[Mapped] = []
+            test = self._part(rows.test, vocabulary, mapped)
+            is_one = rows.validation is rows.test
+            made = Examples(
+                train=self._part(rows.train, vocabulary, mapped),
+                validation=test if is_one else self._part(rows.validation, vocabulary, mapped),
                 test=test,
                 vocabulary=vocabulary,
                 label_names=self.dataset.label_names,
@@ -153,12 +171,15 @@ class Preparation:
                 data_without=self.dataset.without,
                 corpus=corpus,
                 unlabelled=self._unlabelled(settings, vocabulary) if new else None,
+                mapped=tuple(mapped),
             )
             if new and settings.teaching is not None:
                 from sentilab.training.teaching import taught
 
                 self._drop_taught()  # each seed is taught by another, and has texts of its own
-                self._examples[key] = taught(self._examples[key], settings, self)
+                made = taught(made, settings, self)
+            shared.require_whole((*self._source, *mapped))
+            self._examples[key] = made
         return self._examples[key]
 
     def _drop_other_folds(self, settings: RunSettings) -> None:
@@ -223,14 +244,14 @@ class Preparation:
         tokens = self.unlabelled_tokens(settings.reading, "trained on")
         return vocabulary.encode_tokens(tokens, fresh(self.tokens, tokens))
 
-    def _part(self, rows: NDArray[np.int64], vocabulary: Vocabulary) -> Part:
-        return Part(
-            x=vocabulary.encode_tokens(self.tokens, rows)
-            if self.share is None
-            else shared.encoded(self.share, vocabulary, self.tokens, rows),
-            labels=self.dataset.labels[rows],
-            ids=np.asarray(self.dataset.ids)[rows],
-        )
+    def _part(self, rows: NDArray[np.int64], vocabulary: Vocabulary, mapped: list[Mapped]) -> Part:
+        if self.share is None:
+            x = vocabulary.encode_tokens(self.tokens, rows)
+        else:
+            there = shared.encoded(self.share, vocabulary, self.tokens, rows, self._source)
+            mapped.append(there)
+            x = there.array
+        return Part(x, labels=self.dataset.labels[rows], ids=np.asarray(self.dataset.ids)[rows])
 
 
 def _partition_key(settings: RunSettings) -> tuple[Any, ...]:

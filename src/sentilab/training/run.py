@@ -62,7 +62,8 @@ def train(
 
     Raises ModelCannotTrain if the model's output does not fit the labels (the folder then says
     so), TrainingDiverged if the loss stops being a number, SettingsError for unknown models and for
-    options that the model cannot have.
+    options that the model cannot have, shared.DamagedShare, an OSError, if files that the examples are
+    mapped from change meanwhile: the last epoch that is kept is of before that.
     """
     run = RunFolder(folder)
     if (run.read_json("result.json") or {}).get("status") == "finished":
@@ -136,6 +137,7 @@ def _train(
         judged = judged_weights(model, trainer, settings, state.averages)
         with variables.holding(model, judged):
             scored = score(model, examples.validation)
+        examples.require_whole()  # or what came of damage would be kept
         val_loss, val_accuracy = metrics(scored, examples.validation.labels)
         measured = EpochMetrics(epoch, loss, accuracy, val_loss, val_accuracy)
         if not all(map(math.isfinite, (loss, val_loss))):
@@ -269,6 +271,7 @@ def _finish(
 
     validation, test = examples.validation, examples.test
     probabilities = scored if validation is test else score(model, test)
+    examples.require_whole()
     if not (np.isfinite(scored).all() and np.isfinite(probabilities).all()):
         raise TrainingDiverged(
             "The trained model answers some texts with no number, so that nothing can be said of it.\n"

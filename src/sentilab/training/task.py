@@ -2,7 +2,8 @@
 
 import errno
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from sentilab.training.folder import RunFolder
 from sentilab.training.progress import LanguageEpoch, LanguageStep, Listener, Step
 from sentilab.training.run import TrainingDiverged, train
 from sentilab.training.settings import RunSettings
+from sentilab.training.shared import DamagedShare
 from sentilab.training.stopping import EpochMetrics
 from sentilab.training.storage import Storage
 from sentilab.training.teaching import Teacher
@@ -113,14 +115,16 @@ def carry_out(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """
     settle(payload)
     settings = RunSettings.from_dict(payload["settings"])
-    preparation = prepared(payload["share"])
     storage = None if payload["storage"] is None else Storage(payload["storage"])
     place = _places(payload, storage)
     run, donor = RunFolder(place["folder"]), place["continues"]
     began = time.monotonic()
     run.path.mkdir(parents=True, exist_ok=True)
     try:
-        with atomic.alone(run.path, "run", waiting=_patiently(run.path, report)):
+        with (
+            prepared(payload["share"]) as preparation,
+            atomic.alone(run.path, "run", waiting=_patiently(run.path, report)),
+        ):
             train(
                 settings,
                 examples_of(settings, preparation, run, place["teacher"]),
@@ -183,9 +187,21 @@ def examples_of(
     return preparation.examples(settings)
 
 
+@contextmanager
+def prepared(share: str) -> Iterator[Preparation]:
+    """What lies in a share; a worker's next task mostly has the same.
+
+    Raises DamagedShare for a file that is not what was written, and then reads all anew the next time.
+    """
+    try:
+        yield _prepared(share)
+    except DamagedShare:
+        _prepared.cache_clear()
+        raise
+
+
 @lru_cache(maxsize=1)
-def prepared(share: str) -> Preparation:
-    """What lies in a share; a worker's next task mostly has the same."""
+def _prepared(share: str) -> Preparation:
     return Preparation.shared(Path(share))
 
 

@@ -72,6 +72,7 @@ class _Together(Silent):
 
     announce: Callable[[str], Listener]
     over: Callable[[str, Outcome], None]
+    mend: Callable[[], None]
     _listeners: dict[str, Listener] = field(default_factory=dict)
 
     def started(self, status: Status) -> None:
@@ -79,6 +80,11 @@ class _Together(Silent):
 
     def told(self, status: Status, told: Told) -> None:
         tell(self._listeners[status.task.key], told)
+
+    def spoilt(self, status: Status, outcome: Outcome) -> None:
+        if outcome.ending == "trouble":  # of damaged data, it may be
+            with suppress(OSError):
+                self.mend()
 
     def ended(self, status: Status) -> None:
         self._listeners.pop(status.task.key, None)
@@ -190,7 +196,7 @@ class Tuning:
             trial = begun[run][0] if run in begun else settings[run]
             return self._announced(trial)
 
-        carry_out([], crew.pool, _Together(announce, ended), more=more)
+        carry_out([], crew.pool, _Together(announce, ended, self._mend_share), more=more)
 
     def _begun(self, under_way: Mapping[str, Any] | None = None) -> Trial | None:
         """The next trial to be made, on disk already; None if it must wait for others, or there is none.
@@ -381,8 +387,11 @@ class Tuning:
                 for one in missing
             ],
             crew.pool,
-            _Together(announce, ended),
+            _Together(announce, ended, self._mend_share),
         )
+
+    def _mend_share(self) -> None:
+        self.preparation.mend_shared(self.folder / SHARE)
 
     @staticmethod
     def _is_done(run: RunFolder) -> bool:

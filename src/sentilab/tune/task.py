@@ -99,15 +99,16 @@ def carry_out(payload: Mapping[str, Any], report: Report) -> dict[str, Any]:
     began = time.monotonic()
     seconds = payload["seconds"]
     try:
-        ended = attempt(
-            Search(**payload["search"]),
-            trial_of(payload["trial"]),
-            [trial_of(one) for one in payload["earlier"]],
-            prepared(payload["share"]),
-            RunFolder(Path(payload["folder"])),
-            Telling(report),
-            lambda: seconds is not None and time.monotonic() - began > seconds,
-        )
+        with prepared(payload["share"]) as preparation:
+            ended = attempt(
+                Search(**payload["search"]),
+                trial_of(payload["trial"]),
+                [trial_of(one) for one in payload["earlier"]],
+                preparation,
+                RunFolder(Path(payload["folder"])),
+                Telling(report),
+                lambda: seconds is not None and time.monotonic() - began > seconds,
+            )
     except ModelCannotTrain as error:
         return {"cannot_train": str(error)}
     return asdict(ended)
