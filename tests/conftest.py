@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -213,3 +213,23 @@ def sentilab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+class _Swallows:
+    """What is interrupted in its destructor, where Python ignores exceptions."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def lose_an_interrupt() -> Iterator[Callable[[], None]]:
+    """Has Ctrl-C pressed at a moment at which KeyboardInterrupt is printed and ignored."""
+    # A shell starts what it has in the background with SIGINT ignored, pytest among them.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def lose() -> None:
+        _Swallows()  # goes at once
+
+    yield lose
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler

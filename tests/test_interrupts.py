@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,29 +17,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture(autouse=True)
-def _usual_handler() -> Iterator[None]:
-    """A shell starts what it has in the background with SIGINT ignored, pytest among them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
-
-
-class _Swallows:
-    """What is interrupted in its destructor."""
-
-    def __del__(self) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-
-def _lose_one() -> None:
-    _Swallows()  # goes at once
+def _usual_handler(lose_an_interrupt: Callable[[], None]) -> None: ...
 
 
 class _Idle:
     """One worker that never ends what it does, and an interrupt in the second look for news."""
 
-    def __init__(self) -> None:
-        self.looks = 0
+    def __init__(self, lose: Callable[[], None]) -> None:
+        self.looks, self.lose = 0, lose
 
     def muster(self) -> None: ...
     def start(self, worker: str, task: Task) -> None: ...
@@ -48,19 +33,23 @@ class _Idle:
     def events(self, timeout: float) -> Sequence[Event]:
         self.looks += 1
         if self.looks == 2:
-            _lose_one()
+            self.lose()
         assert self.looks < 5, "the interrupt was lost"
         return [Joined("one", Needs(1), "here")] if self.looks == 1 else []
 
 
-def test_tasks_end_by_an_interrupt_that_a_destructor_swallowed() -> None:
-    pool = _Idle()
+def test_tasks_end_by_an_interrupt_that_a_destructor_swallowed(
+    lose_an_interrupt: Callable[[], None],
+) -> None:
+    pool = _Idle(lose_an_interrupt)
     with pytest.raises(KeyboardInterrupt), interrupts.heeded():
         carry_out([Task("a", "nothing", {})], pool)
     assert pool.looks == 2
 
 
-def test_training_ends_by_an_interrupt_that_a_destructor_swallowed() -> None:
+def test_training_ends_by_an_interrupt_that_a_destructor_swallowed(
+    lose_an_interrupt: Callable[[], None],
+) -> None:
     import numpy as np
 
     from sentilab import models
@@ -79,7 +68,7 @@ def test_training_ends_by_an_interrupt_that_a_destructor_swallowed() -> None:
     class Losing(Silence):
         def on_step(self, step: Step) -> None:
             steps.append(step.batch)
-            _lose_one()
+            lose_an_interrupt()
 
     with pytest.raises(KeyboardInterrupt), interrupts.heeded():
         train_epoch(model, settings, part, 1, Losing())

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fake_predictor import FakePredictor, Manifest
+from numpy.typing import NDArray
 
+from sentilab import interrupts
 from sentilab.scoring import Scored, ScoringError, journal, tables
 
 Score = Callable[..., Scored]
@@ -62,6 +65,30 @@ def finished(process: subprocess.Popen[bytes], within: float | None = None) -> b
 
 def digests(folder: Path) -> dict[str, str]:
     return {one.name: hashlib.sha256(one.read_bytes()).hexdigest() for one in folder.glob("out*")}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_job_ends_by_an_interrupt_that_a_destructor_swallowed(
+    score: Score,
+    tmp_path: Path,
+    chunks_of: Callable[[int], None],
+    lose_an_interrupt: Callable[[], None],
+) -> None:
+    chunks_of(10)
+    content = "".join(f"text {number}\n" for number in range(100)).encode()
+    chunks: list[int] = []
+
+    class Interrupted(FakePredictor):
+        def decide(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+            chunks.append(len(probabilities))
+            if len(chunks) == 2:
+                lose_an_interrupt()
+            return super().decide(probabilities)
+
+    with pytest.raises(KeyboardInterrupt), interrupts.heeded():
+        score("a.txt", content, "out.csv", predictor=Interrupted())
+    assert chunks == [10, 10]
+    assert score("a.txt", None, "out.csv").rows == 100
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.parquet"])

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sentilab import __version__
+from sentilab import __version__, interrupts
 from sentilab.scoring.answers import Answers, Naming, Pieces
 from sentilab.scoring.forms import Form, form_of, open_sink, open_source, out_form
 from sentilab.scoring.journal import Journal, ScoringError, State
@@ -231,6 +231,7 @@ class _Run:
                 # One chunk more than is waited for, so that no worker stands idle between two.
                 if len(computing) > 1:
                     write_first()
+                interrupts.raise_if_lost()
             while computing:
                 write_first()
             for one in writing:

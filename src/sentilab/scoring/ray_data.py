@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sentilab import interrupts
 from sentilab.engines import Outcome, Task
 from sentilab.engines.ray import connected
 from sentilab.errors import SentilabError
@@ -75,6 +76,7 @@ def _run(tasks: Sequence[Task], told: Told, workers: int | None) -> dict[str, Ou
         outcome = _outcome(json.loads(row["outcome"]))
         outcomes[row["key"]] = outcome
         told(row["key"], outcome)
+        interrupts.raise_if_lost()
     return outcomes
 
 
