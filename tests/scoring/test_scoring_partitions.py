@@ -18,7 +18,15 @@ from sentilab import bundle as bundles
 from sentilab.data.generated import generate
 from sentilab.engines import LocalPool, Outcome, Patience, Task, carry_out
 from sentilab.errors import SentilabError, SettingsError
-from sentilab.scoring import Advance, Asked, ScoringError, on_processes, score_file, score_folder
+from sentilab.scoring import (
+    Advance,
+    Asked,
+    ScoringError,
+    journal,
+    on_processes,
+    score_file,
+    score_folder,
+)
 from sentilab.scoring.partitions import LEDGER, Told, score_partition
 
 FILES, ROWS = 5, 300
@@ -82,6 +90,71 @@ def test_a_killed_worker_costs_nothing(
 
     assert score_folder(Asked(bundle), source, tmp_path / "out", run).rows == FILES * ROWS
     assert killed[0] >= 1
+    assert contents(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("removed", range(4))
+def test_a_job_that_ends_while_it_clears_away_goes_on(
+    bundle: Path,
+    source: Path,
+    tmp_path: Path,
+    expected: dict[str, bytes],
+    removed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def here(tasks: Sequence[Task], told: Told) -> dict[str, Outcome]:
+        return {
+            one.key: Outcome("done", result=score_partition(one.payload, lambda _: None))
+            for one in tasks
+        }
+
+    calls = []
+    unlink = Path.unlink
+
+    def failing(path: Path, **options: Any) -> None:
+        if path.parent.name.endswith(".partial") and path.name[0] != ".":
+            calls.append(path)
+            if len(calls) > removed:
+                raise KeyboardInterrupt
+        unlink(path, **options)
+
+    def rmtree(path: Path, **options: Any) -> None:
+        for one in path.iterdir():
+            failing(one)
+        failing(path / "itself", missing_ok=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", failing)
+        patched.setattr("sentilab.scoring.journal.shutil.rmtree", rmtree)
+        with pytest.raises(KeyboardInterrupt):
+            score_folder(Asked(bundle), source, tmp_path / "out", here)
+    assert len(calls) == removed + 1
+    assert score_folder(Asked(bundle), source, tmp_path / "out", here).files == FILES
+    assert contents(tmp_path / "out") == expected
+
+
+def test_a_file_that_another_process_is_at_is_left_to_it(
+    bundle: Path, source: Path, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    (tmp_path / "out" / LEDGER).mkdir(parents=True)
+    lock = tmp_path / "out" / LEDGER / ".part-0.parquet.lock"
+    held = [journal.locked(lock, Path("other"))]
+    attempts = []
+
+    def run(tasks: Sequence[Task], told: Told) -> dict[str, Outcome]:
+        for one in tasks:
+            for number in range(2):
+                try:
+                    score_partition(one.payload, lambda _: None)
+                except BlockingIOError as error:
+                    attempts.append((one.key, number, str(error)))
+                    held.pop().close()
+        return {one.key: Outcome("done", result={"rows": ROWS, "rejected": 0}) for one in tasks}
+
+    assert score_folder(Asked(bundle), source, tmp_path / "out", run).files == FILES
+    ((key, number, said),) = attempts
+    assert (key, number) == ("part-0.parquet", 0)
+    assert "another process is scoring" in said
     assert contents(tmp_path / "out") == expected
 
 

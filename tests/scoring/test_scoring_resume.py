@@ -219,7 +219,7 @@ def test_two_processes_cannot_write_one_file(score: Score, tmp_path: Path) -> No
     folder = tmp_path / ".out.txt.partial"
     folder.mkdir()
     with (
-        journal._locked(folder / "lock", tmp_path / "out.txt"),
+        journal.locked(folder / "lock", tmp_path / "out.txt"),
         pytest.raises(ScoringError, match="another process"),
     ):
         score("a.txt", None, "out.txt")

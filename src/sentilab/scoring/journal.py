@@ -19,6 +19,8 @@ from sentilab import atomic
 from sentilab.errors import SentilabError
 from sentilab.scoring.records import BadRow, Position
 
+RECORD = "journal.json"
+
 
 class ScoringError(SentilabError):
     """A scoring job cannot begin, go on or end."""
@@ -62,14 +64,14 @@ class Journal:
         """
         self.out, self._job = out, job
         self.rejected_out = rejected_path(out)
-        self.folder = out.with_name(f".{out.name}.partial")
-        self._record = self.folder / "journal.json"
+        self.folder = _folder(out)
+        self._record = self.folder / RECORD
         self._output: IO[bytes] | None = None
         self._rejected: IO[bytes] | None = None
         self.state: State | None = None
         out.parent.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(exist_ok=True)
-        self._lock = _locked(self.folder / "lock", out)
+        self._lock = locked(self.folder / "lock", out)
         try:
             if restart:
                 # The record first: without it the rest means nothing.
@@ -159,6 +161,10 @@ class Journal:
         if whole.exists():
             whole.replace(self.out)
         self.close()
+        # The record last: with it the next call knows that all is done.
+        for one in self.folder.iterdir():
+            if one != self._record:
+                one.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _known(self) -> State:
@@ -227,10 +233,19 @@ class Journal:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def is_begun(out: Path) -> bool:
+    """Whether a job that writes OUT was begun and has not come to its end."""
+    return (_folder(out) / RECORD).exists()
+
+
 def rejected_path(out: Path) -> Path:
     """Where the rejected rows of OUT are listed: reviews.csv.gz has reviews.rejected.csv."""
     stem = out.name.removesuffix(".gz")
     return out.with_name(f"{Path(stem).stem}.rejected.csv")
+
+
+def _folder(out: Path) -> Path:
+    return out.with_name(f".{out.name}.partial")
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -243,8 +258,11 @@ def _as_csv(rows: list[tuple[object, ...]]) -> bytes:
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _locked(path: Path, out: Path) -> IO[bytes]:
-    """An open file that no other process has locked; the lock ends with the process."""
+def locked(path: Path, out: Path) -> IO[bytes]:
+    """An open file that no other process has locked; the lock ends when it is closed.
+
+    Raises Busy, of ``out``, if another has.
+    """
     file = path.open("ab")
     try:
         import fcntl

@@ -29,9 +29,10 @@ from sentilab.engines import (
     Told as Said,
 )
 from sentilab.errors import SettingsError
+from sentilab.scoring import journal
 from sentilab.scoring.forms import SUFFIXES
 from sentilab.scoring.job import score_file
-from sentilab.scoring.journal import Busy, ScoringError, rejected_path
+from sentilab.scoring.journal import ScoringError, rejected_path
 
 LEDGER = ".scoring"
 JOB = "job.json"
@@ -163,14 +164,21 @@ def partitions(source: Path, form: str | None = None) -> list[Path]:
 
 
 def score_partition(payload: Mapping[str, Any], report: Report) -> dict[str, int]:
-    """An engine's task: one file. Safe to repeat: what is recorded is done."""
+    """An engine's task: one file. Safe to repeat: what is recorded is done.
+
+    Raises BlockingIOError while another process is at the same file.
+    """
     asked = Asked(**{**payload["asked"], "bundle": Path(payload["asked"]["bundle"])})
     source, out = Path(payload["source"]), Path(payload["out"])
     ledger = out / LEDGER
-    known = _record(ledger, source)
-    if known is None:
-        known = _scored(asked, source, ledger, report)
-    _move(ledger, out, source.name)
+    try:
+        with journal.locked(ledger / f".{source.name}.lock", out / source.name):
+            known = _record(ledger, source)
+            if known is None:
+                known = _scored(asked, source, ledger, report)
+            _move(ledger, out, source.name)
+    except journal.Busy as error:  # an attempt that was given up is not quite dead
+        raise BlockingIOError(str(error)) from error
     return {"rows": known["rows"], "rejected": known["rejected"]}
 
 
@@ -184,23 +192,20 @@ def _scored(asked: Asked, source: Path, ledger: Path, report: Report) -> dict[st
             told_at = time.monotonic()
             report({"rows": progress.rows, MILESTONE: True})
 
-    if made.exists() and not made.with_name(f".{made.name}.partial").exists():
+    if made.exists() and not journal.is_begun(made):
         made.unlink()  # whole, but killed before it was recorded
-    try:
-        scored = score_file(
-            _predictor(str(asked.bundle), asked.engine),
-            source,
-            made,
-            form=asked.form,
-            separator=asked.separator,
-            text_column=asked.text_column,
-            prefix=asked.prefix,
-            explain=asked.explain,
-            max_rejected=asked.max_rejected,
-            progress=tell,
-        )
-    except Busy as error:  # an attempt that was given up is not quite dead
-        raise BlockingIOError(str(error)) from error
+    scored = score_file(
+        _predictor(str(asked.bundle), asked.engine),
+        source,
+        made,
+        form=asked.form,
+        separator=asked.separator,
+        text_column=asked.text_column,
+        prefix=asked.prefix,
+        explain=asked.explain,
+        max_rejected=asked.max_rejected,
+        progress=tell,
+    )
     record = {"rows": scored.rows, "rejected": scored.rejected, "source": _identity(source)}
     atomic.write_text(_record_path(ledger, source), json.dumps(record) + "\n")
     return record
