@@ -107,6 +107,12 @@ class Tab:
     def write(self, text: str) -> None:
         self.page.fill("#text", text)
 
+    def type(self, text: str) -> None:
+        """Key by key; the text's field is not there before the page knows its models."""
+        field = self.page.locator("#text")
+        field.wait_for()
+        field.press_sequentially(text, delay=5)
+
     def explained(self) -> None:
         """Until all answers are complete."""
         self.wait(

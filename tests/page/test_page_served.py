@@ -22,7 +22,7 @@ def test_one_writes_compares_and_sees_every_word(
     tab = opened(serving().url)
     tab.page.select_option("#second", label="three")
     text = "A wonderful film, and the story is not dull. " * 3
-    tab.page.locator("#text").press_sequentially(text[:20], delay=5)
+    tab.type(text[:20])
     tab.write(text)
     tab.explained()
     predictor = load(bundles[0], engine="onnx", threads=1)

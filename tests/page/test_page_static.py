@@ -81,7 +81,7 @@ def test_the_browser_answers_and_explains_as_python_does(
 
 def test_one_writes_and_sees_the_answer_and_every_words_weight(opened: Open, static: str) -> None:
     tab = opened(static)
-    tab.page.locator("#text").press_sequentially("A wonderful film, not dull", delay=5)
+    tab.type("A wonderful film, not dull")
     tab.explained()
     assert tab.text(".verdict .label") == "positive"
     assert "%" in tab.text(".verdict .probability")
