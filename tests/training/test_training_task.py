@@ -1,4 +1,4 @@
-"""A training as an engine's task: it may be begun while another process is at the same run."""
+"""A training as an engine's task: while another process is at the same run, and on data that change."""
 
 import os
 import threading

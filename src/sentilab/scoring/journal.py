@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -164,7 +165,8 @@ class Journal:
         # The record last: with it the next call knows that all is done.
         for one in self.folder.iterdir():
             if one != self._record:
-                one.unlink(missing_ok=True)
+                with suppress(OSError):  # the output is in its place, whatever stays here
+                    one.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _known(self) -> State:

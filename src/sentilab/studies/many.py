@@ -107,9 +107,6 @@ class _Onlooker(Silent):
 
     def __post_init__(self) -> None:
         self._continued.update(one.continues for one in self.missing if one.continues)
-        for one in self.missing:
-            if counted := RunFolder(one.folder).read_json(ATTEMPTS):
-                self._counted[one.folder.name] = counted
         self._numbers = {one.folder.name: at for at, one in enumerate(self.missing, start=1)}
         self.progress.begin(self.missing, self.study.plan)
 
@@ -118,11 +115,12 @@ class _Onlooker(Silent):
         number = self._numbers[key]
         training = self.missing[number - 1]
         self._listeners[key] = self.announce(training, number, len(self.missing))
+        self._counted.setdefault(key, dict(status.task.spoilt))  # as an earlier command wrote it
         self.progress.started(key, status)
 
     def told(self, status: Status, told: Told) -> None:
         self.progress.told(status.task.key, told)
-        if MILESTONE in told and self._counted.get(status.task.key):
+        if MILESTONE in told and self._counted[status.task.key]:
             self._count(status)
         tell(self._listeners[status.task.key], told)
 
@@ -158,7 +156,7 @@ class _Onlooker(Silent):
         """Writes down the attempts in vain that count, for a command that goes on after this one."""
         key = status.task.key
         counted = {how: times for how, times in status.spoilt.items() if how != "trouble"}
-        if counted != self._counted.get(key, {}):
+        if counted != self._counted[key]:
             with suppress(OSError):
                 RunFolder(self.study.folder / key).write_json(ATTEMPTS, counted)
                 self._counted[key] = counted
